@@ -1,0 +1,162 @@
+"""A phase: the stretch of a schedule in which one optimizer runs with one set of values and ramps."""
+
+import math
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from tune_regimes.errors import ScheduleError
+from tune_regimes.schedule.checks import check_choice, check_count, check_fields, check_number
+from tune_regimes.schedule.ramps import Ramp, Value, resolve
+from tune_regimes.schedule.settings import DECAYS, DEFAULT_MOMENTUM, FAMILIES, Settings
+
+MOMENTUM_RULES = ("keep", "reset")
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One phase of a schedule.
+
+    Args:
+        lr: Learning rate, a number or a `Ramp`.
+        momentum: Momentum in the form of ``torch.optim.SGD``, beta1 for adam and adamw; None is the default of
+            ``torch.optim`` (0.9 for adam and adamw, else 0).
+        weight_decay: Weight decay; None leaves it to the family that builds the schedule, else 0.
+        epochs: Length of the phase; None leaves it to the family that builds the schedule.
+        optimizer: "sgd", "adam", "adamw" or "adadelta".
+        nesterov: Nesterov momentum (sgd only).
+        beta2: Decay of the second moment (adam, adamw).
+        eps: Term added to the denominator; None is the default of ``torch.optim``.
+        rho: Decay of the running averages (adadelta).
+        momentum_rule: What happens to the buffers of the optimizer on entering the phase: "keep" or "reset". A change of
+            optimizer family (see `Settings`) drops them under either rule.
+        decay: Parameters that weight decay acts on: "all" or "kernels".
+        clip_norm: Largest L2 norm of the gradient; None for no clipping.
+        name: A label such as "large-step"; no part of the curve.
+
+    Raises:
+        ScheduleError: A value outside its range, an unknown name, a phase of no epochs, or a setting that the
+            optimizer does not have.
+
+    Examples:
+        >>> Phase(lr=0.1, momentum=0.9, epochs=2).settings(0, steps_per_epoch=4).momentum
+        0.9
+        >>> Phase(lr=-0.1)
+        Traceback (most recent call last):
+        tune_regimes.errors.ScheduleError: lr must be finite and at least 0: received -0.1. Choose a finite value that is large enough.
+    """
+
+    lr: Value
+    momentum: Value | None = None
+    weight_decay: Value | None = None
+    epochs: int | None = None
+    optimizer: str = "sgd"
+    nesterov: bool = False
+    beta2: float = 0.999
+    eps: float | None = None
+    rho: float = 0.9
+    momentum_rule: str = "keep"
+    decay: str = "all"
+    clip_norm: float | None = None
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        check_choice("optimizer", self.optimizer, FAMILIES)
+        check_choice("momentum rule", self.momentum_rule, MOMENTUM_RULES)
+        check_choice("decay", self.decay, DECAYS)
+        for name, value in self._checked().items():
+            object.__setattr__(self, name, value)
+        _refuse_unused(self)
+
+    def settings(self, epoch: int, steps_per_epoch: int) -> Settings:
+        """Return the settings of an epoch of this phase.
+
+        Args:
+            epoch: Epoch of the phase, from 0.
+            steps_per_epoch: Optimizer steps of an epoch.
+
+        Returns:
+            The settings, with `reset` False: what enters the phase is the schedule's to know.
+
+        Raises:
+            ScheduleError: The phase has no length yet, or no such epoch.
+        """
+        epochs = self.length
+        check_count("epoch of a phase", epoch, low=0, high=epochs - 1, remedy="Ask for an epoch of the phase.")
+        resolved = {
+            name: resolve(value, epoch, epochs, steps_per_epoch)
+            for name, value in (("lr", self.lr), ("momentum", self.beta1), ("weight_decay", self.weight_decay or 0.0))
+        }
+        names = ("optimizer", "nesterov", "beta2", "eps", "rho", "decay", "clip_norm")
+        return Settings(**{name: getattr(self, name) for name in names}, **resolved)
+
+    @property
+    def length(self) -> int:
+        """The epochs of the phase.
+
+        Raises:
+            ScheduleError: The phase has no length yet.
+        """
+        if self.epochs is None:
+            raise ScheduleError(
+                "a phase of a schedule must have a length: received epochs=None. Give epochs=, or use a family."
+            )
+        return self.epochs
+
+    @property
+    def beta1(self) -> Value:
+        """The momentum, with the optimizer's default filled in."""
+        return DEFAULT_MOMENTUM[self.optimizer] if self.momentum is None else self.momentum
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the phase as a JSON object."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, received: object) -> "Phase":
+        """Return the phase that a JSON object describes.
+
+        Raises:
+            ScheduleError: The object does not describe a phase.
+        """
+        known: dict[str, Any] = check_fields("phase", received, [field.name for field in fields(cls)])
+        if "lr" not in known:
+            raise ScheduleError(f"a phase needs lr: received {received!r}. Add what is missing.")
+        return cls(**{name: Ramp.from_dict(v) if isinstance(v, dict) else v for name, v in known.items()})
+
+    def _checked(self) -> dict[str, Any]:
+        checked: dict[str, Any] = {
+            "lr": _check_value("lr", self.lr),
+            "beta2": check_number("beta2", self.beta2, below=1.0),
+            "rho": check_number("rho", self.rho, below=1.0),
+            "nesterov": bool(self.nesterov),
+        }
+        if self.momentum is not None:
+            checked["momentum"] = _check_value("momentum", self.momentum, below=1.0)
+        if self.weight_decay is not None:
+            checked["weight_decay"] = _check_value("weight_decay", self.weight_decay)
+        if self.eps is not None:
+            checked["eps"] = check_number("eps", self.eps)
+        if self.clip_norm is not None:
+            checked["clip_norm"] = check_number("clip_norm", self.clip_norm, positive=True)
+        if self.epochs is not None:
+            checked["epochs"] = check_count("epochs of a phase", self.epochs, remedy="Leave out a phase that is empty.")
+        return checked
+
+
+def _check_value(name: str, value: object, *, below: float = math.inf) -> Value:
+    if not isinstance(value, Ramp):
+        return check_number(name, value, below=below)
+    for end in ("start", "end"):
+        check_number(f"{name} at the {end} of its ramp", getattr(value, end), below=below)
+    return value
+
+
+def _refuse_unused(phase: Phase) -> None:
+    if phase.nesterov and phase.optimizer != "sgd":
+        raise ScheduleError(
+            f"nesterov belongs to sgd: received nesterov=True with optimizer={phase.optimizer!r}. Leave one of them out."
+        )
+    if phase.optimizer == "adadelta" and phase.beta1 != 0.0:
+        raise ScheduleError(
+            f"adadelta has no momentum: received momentum={phase.momentum!r}. Leave it out, or set rho instead."
+        )

@@ -1,0 +1,143 @@
+"""A schedule: phases in order, and what each epoch of training is told."""
+
+import json
+from bisect import bisect_right
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import accumulate
+from typing import Any
+
+from tune_regimes.errors import ScheduleError
+from tune_regimes.schedule.checks import check_count, check_fields
+from tune_regimes.schedule.phases import Phase
+from tune_regimes.schedule.settings import FAMILIES, Settings, at_step
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Phases in the order in which they are trained. Epochs count from 0.
+
+    Args:
+        phases: One phase or more, each with its length. A weight decay of None becomes 0.
+
+    Raises:
+        ScheduleError: There is no phase, or one without a length.
+
+    Examples:
+        >>> schedule = Schedule((Phase(lr=0.1, epochs=2), Phase(lr=0.01, momentum=0.9, epochs=3)))
+        >>> schedule.epochs, schedule.transitions
+        (5, (2,))
+        >>> [schedule.settings(epoch, steps_per_epoch=10).lr for epoch in range(5)]
+        [0.1, 0.1, 0.01, 0.01, 0.01]
+        >>> Schedule.from_json(schedule.to_json()) == schedule
+        True
+    """
+
+    phases: tuple[Phase, ...]
+
+    def __post_init__(self) -> None:
+        phases = tuple(self.phases)
+        if not phases or not all(isinstance(phase, Phase) for phase in phases):
+            raise ScheduleError(f"a schedule needs one Phase or more: received {self.phases!r}. Add a Phase.")
+        object.__setattr__(self, "phases", tuple(_complete(phase) for phase in phases))
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of all phases together."""
+        return self._ends[-1]
+
+    @property
+    def transitions(self) -> tuple[int, ...]:
+        """First epoch of every phase but the first, counted from 0."""
+        return self._ends[:-1]
+
+    @cached_property
+    def _ends(self) -> tuple[int, ...]:
+        return tuple(accumulate(phase.length for phase in self.phases))
+
+    def phase_of(self, epoch: int) -> tuple[int, int]:
+        """Return the index of an epoch's phase and the epoch within it, all counted from 0.
+
+        Raises:
+            ScheduleError: The schedule has no such epoch.
+        """
+        check_count("epoch", epoch, low=0, high=self.epochs - 1, remedy="Ask for an epoch of the schedule.")
+        index = bisect_right(self._ends, epoch)
+        return index, epoch - (self._ends[index - 1] if index else 0)
+
+    def settings(self, epoch: int, steps_per_epoch: int) -> Settings:
+        """Return what an epoch is told, resolved to values.
+
+        Args:
+            epoch: Epoch, from 0.
+            steps_per_epoch: Optimizer steps of an epoch.
+
+        Returns:
+            The settings. `reset` is True only where it changes something: the phase that begins asks for it, its optimizer
+            is of the family of the phase before, and there is a buffer to drop (sgd makes one at its first step with
+            momentum above 0).
+
+        Raises:
+            ScheduleError: The schedule has no such epoch, or an epoch has no step.
+        """
+        check_count("steps_per_epoch", steps_per_epoch, remedy="An epoch has one step or more.")
+        index, epoch_in_phase = self.phase_of(epoch)
+        settings = self.phases[index].settings(epoch_in_phase, steps_per_epoch)
+        return settings.with_reset() if epoch_in_phase == 0 and self._resets(index, steps_per_epoch) else settings
+
+    def _resets(self, index: int, steps_per_epoch: int) -> bool:
+        phase = self.phases[index]
+        if phase.momentum_rule != "reset":
+            return False
+        for earlier in reversed(self.phases[:index]):
+            if FAMILIES[earlier.optimizer] != FAMILIES[phase.optimizer]:
+                return False
+            if phase.optimizer != "sgd" or _has_momentum(earlier, steps_per_epoch):
+                return True
+            if earlier.momentum_rule == "reset":
+                return False
+        return False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the schedule as a JSON object."""
+        return {"phases": [phase.to_dict() for phase in self.phases]}
+
+    @classmethod
+    def from_dict(cls, received: object) -> "Schedule":
+        """Return the schedule that a JSON object describes.
+
+        Raises:
+            ScheduleError: The object does not describe a schedule.
+        """
+        phases = check_fields("schedule", received, ["phases"]).get("phases")
+        if not isinstance(phases, list):
+            raise ScheduleError(f"a schedule has a list of phases: received {phases!r}. Write it with to_json().")
+        return cls(tuple(Phase.from_dict(phase) for phase in phases))
+
+    def to_json(self) -> str:
+        """Return the schedule as JSON text; `from_json` gives an equal schedule back."""
+        return json.dumps(self.to_dict(), allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Schedule":
+        """Return the schedule that JSON text describes.
+
+        Raises:
+            ScheduleError: The text is not JSON or does not describe a schedule.
+        """
+        try:
+            received = json.loads(text)
+        except ValueError as error:
+            raise ScheduleError(f"a schedule must be JSON: received {text!r} ({error}). Write it with to_json().") from error
+        return cls.from_dict(received)
+
+
+def _complete(phase: Phase) -> Phase:
+    _ = phase.length
+    return replace(phase, weight_decay=0.0) if phase.weight_decay is None else phase
+
+
+def _has_momentum(phase: Phase, steps_per_epoch: int) -> bool:
+    first = phase.settings(0, steps_per_epoch).momentum
+    last = phase.settings(phase.length - 1, steps_per_epoch).momentum
+    return at_step(first, 0) != 0.0 or at_step(last, steps_per_epoch - 1) != 0.0

@@ -1,0 +1,88 @@
+"""Chained fingerprints: two trajectories with equal keys after n epochs have equal training states after n epochs.
+
+``key[0] = H(identity)`` and ``key[n + 1] = H(key[n], settings of epoch n)``, with H = SHA-256 of canonical JSON, so that a
+key names everything that led to a state, as a commit names its history.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from tune_regimes.errors import ScheduleError
+from tune_regimes.schedule import Schedule, Settings
+
+KEY_VERSION = 1
+
+
+def root_key(identity: Mapping[str, Any]) -> str:
+    """Return the key of a trajectory before its first epoch.
+
+    Args:
+        identity: JSON values that name all that the untrained state and its training depend on beside the settings: task,
+            seed, numerics, code version. The order of the keys does not matter.
+
+    Returns:
+        64 hexadecimal digits.
+
+    Raises:
+        TypeError: A value has no JSON form.
+        ValueError: A number is not finite.
+
+    Examples:
+        >>> root_key({"task": "digits/mlp", "seed": 0}) == root_key({"seed": 0, "task": "digits/mlp"})
+        True
+    """
+    return _digest({"version": KEY_VERSION, "identity": dict(identity)})
+
+
+def next_key(key: str, settings: Settings) -> str:
+    """Return the key after one more epoch.
+
+    Args:
+        key: Key before the epoch.
+        settings: What the epoch is told.
+
+    Returns:
+        64 hexadecimal digits.
+    """
+    return _digest({"after": key, "settings": settings.to_dict()})
+
+
+def key_chain(root: str, schedule: Schedule, steps_per_epoch: int, epochs: int | None = None) -> list[str]:
+    """Return the keys of a trajectory after 0, 1, ... epochs.
+
+    Args:
+        root: Key before the first epoch.
+        schedule: What each epoch is told.
+        steps_per_epoch: Optimizer steps of an epoch.
+        epochs: Epochs to follow; None for the whole schedule.
+
+    Returns:
+        ``epochs + 1`` keys.
+
+    Raises:
+        ScheduleError: The schedule has fewer epochs than asked for.
+
+    Examples:
+        >>> from tune_regimes.schedule import Phase
+        >>> once = Schedule((Phase(lr=0.1, epochs=2), Phase(lr=0.01, epochs=1)))
+        >>> again = Schedule((Phase(lr=0.1, epochs=2), Phase(lr=0.02, epochs=1)))
+        >>> root = root_key({"seed": 0})
+        >>> [a == b for a, b in zip(key_chain(root, once, 10), key_chain(root, again, 10))]
+        [True, True, True, False]
+    """
+    length = schedule.epochs if epochs is None else epochs
+    if not 0 <= length <= schedule.epochs:
+        raise ScheduleError(
+            f"a key chain stays within its schedule of {schedule.epochs} epochs: received epochs={length}. Ask for fewer."
+        )
+    keys = [root]
+    for epoch in range(length):
+        keys.append(next_key(keys[-1], schedule.settings(epoch, steps_per_epoch)))
+    return keys
+
+
+def _digest(value: object) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
