@@ -1,0 +1,37 @@
+"""What a study leaves behind: its storage, the versioned Parquet tables, and reading them back.
+
+Needs pyarrow, and pandas once a table is read as a DataFrame; neither torch nor ray.
+"""
+
+from tune_regimes.results.schema import EPOCHS, SCHEMA_VERSION, STATUSES, TRIALS, Column, arrow_schema, config_columns
+from tune_regimes.results.spec import read_spec, write_spec
+from tune_regimes.results.storage import Storage
+from tune_regimes.results.tables import (
+    read_epoch_rows,
+    read_epochs,
+    read_table,
+    read_trial,
+    read_trials,
+    write_epochs,
+    write_trial,
+)
+
+__all__ = [
+    "EPOCHS",
+    "SCHEMA_VERSION",
+    "STATUSES",
+    "TRIALS",
+    "Column",
+    "Storage",
+    "arrow_schema",
+    "config_columns",
+    "read_epoch_rows",
+    "read_epochs",
+    "read_spec",
+    "read_table",
+    "read_trial",
+    "read_trials",
+    "write_epochs",
+    "write_spec",
+    "write_trial",
+]

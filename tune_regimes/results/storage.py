@@ -1,0 +1,247 @@
+"""Where a study lives: a local folder, or any address that pyarrow can open (``s3://``, ``gs://``, ``abfs://``, ...).
+
+Whatever is written appears whole or not at all, so a reader never meets half a file and a failed write leaves the
+previous version as it was. Every failure is a :class:`~tune_regimes.errors.StorageError` with its remedy.
+"""
+
+import errno
+import os
+import posixpath
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pyarrow as pa
+import pyarrow.fs as pafs
+
+from tune_regimes.errors import StorageError
+
+Bytes = bytes | bytearray | memoryview
+Names = list[str]
+
+_OBJECT_STORES = ("s3", "gcs", "abfs")
+_TEMPORARY = re.compile(r"^\..+\.[0-9a-f]{12}\.tmp$")
+_IN_THE_WAY = "a file stands where a folder is needed: move it, or choose another location"
+_NOT_ALLOWED = "choose a location that this user may write to"
+_NO_SPACE = "free some space or choose another location; what was stored before is intact"
+_REMEDIES = {
+    errno.ENOSPC: _NO_SPACE,
+    errno.EDQUOT: _NO_SPACE,
+    errno.EACCES: _NOT_ALLOWED,
+    errno.EPERM: _NOT_ALLOWED,
+    errno.EROFS: _NOT_ALLOWED,
+    errno.ENOTDIR: _IN_THE_WAY,
+    errno.EEXIST: _IN_THE_WAY,
+    errno.EISDIR: "a folder stands where a file is needed: move it, or choose another location",
+    errno.ENOENT: "check the location and the spelling",
+}
+
+
+class Storage:
+    """A folder that is local or remote, with atomic writes.
+
+    ``uri`` identifies it on every machine (a local folder by its absolute path); a pickled Storage is reopened from it,
+    so it can be passed to Ray workers. Printing hides what stands before an ``@`` in an address (access keys).
+
+    Args:
+        location: A path (``~`` is expanded, a relative path made absolute) or an address that
+            ``pyarrow.fs.FileSystem.from_uri`` understands. Nothing is created until something is written.
+
+    Raises:
+        StorageError: The location is empty, or its scheme is unknown or cannot be opened.
+
+    Examples:
+        >>> Storage("/data/studies").child("vgg").uri
+        '/data/studies/vgg'
+        >>> Storage("file:///data/my%20studies").uri
+        '/data/my studies'
+    """
+
+    def __init__(self, location: "str | os.PathLike[str] | Storage") -> None:
+        text = location.uri if isinstance(location, Storage) else os.fspath(location)
+        if not text.strip():
+            raise StorageError(f"storage must be a path or an address; got {text!r}; give a folder such as ~/studies")
+        filesystem, base = _open(text) if "://" in text else (pafs.LocalFileSystem(), text)
+        local = filesystem.type_name == "local"
+        self._set(os.path.abspath(os.path.expanduser(base)) if local else text, filesystem, base)
+
+    def _set(self, uri: str, filesystem: pafs.FileSystem, base: str) -> None:
+        self.uri = uri
+        self.filesystem = filesystem
+        self.is_local = filesystem.type_name == "local"
+        self._base = uri if self.is_local else base
+
+    def child(self, name: str) -> "Storage":
+        """The folder ``name`` inside this one."""
+        child = object.__new__(Storage)
+        address, mark, query = self.uri.partition("?") if not self.is_local else (self.uri, "", "")
+        child._set(posixpath.join(address, name) + mark + query, self.filesystem, self.path(name))
+        return child
+
+    def path(self, relative: str = "") -> str:
+        """Where ``relative`` lies, as ``filesystem`` wants it; ValueError when it leads out of this folder."""
+        if relative.startswith("/") or ".." in relative.split("/"):
+            raise ValueError(f"a path inside the storage is relative and has no '..'; got {relative!r}")
+        return posixpath.join(self._base, relative) if relative else self._base
+
+    def write(self, relative: str, data: Bytes) -> None:
+        """Publish ``data`` under ``relative`` atomically, making folders as needed.
+
+        Locally: a temporary file beside the target (hidden, so that no reader of the folder takes it for data), flushed
+        to the disk, then renamed. Object stores: one put, which is atomic there. Elsewhere: a temporary, then a move.
+
+        Raises:
+            StorageError: Not writable, full, or a file where a folder is needed. The previous version is untouched.
+        """
+        with self._explained("write", relative):
+            if self.is_local:
+                _publish_locally(self.path(relative), data)
+            elif self.filesystem.type_name in _OBJECT_STORES:
+                _put(self.filesystem, self.path(relative), data)
+            else:
+                _put_and_move(self.filesystem, self.path(relative), data)
+
+    def read(self, relative: str) -> bytes:
+        """The content of a file; StorageError when it is missing or cannot be read."""
+        with self._explained("read", relative), self.filesystem.open_input_file(self.path(relative)) as file:
+            content: bytes = file.read()
+            return content
+
+    def exists(self, relative: str = "") -> bool:
+        """Whether there is a file or folder of this name."""
+        with self._explained("look at", relative):
+            info = self.filesystem.get_file_info(self.path(relative))
+        return bool(info.type != pafs.FileType.NotFound)
+
+    def list(self, relative: str = "", suffix: str = "") -> Names:
+        """Sorted names of the files in a folder that end in ``suffix``; none when the folder is missing."""
+        return self._names(relative, pafs.FileType.File, suffix)
+
+    def folders(self, relative: str = "") -> Names:
+        """Sorted names of the folders in a folder; none when it is missing."""
+        return self._names(relative, pafs.FileType.Directory, "")
+
+    def delete(self, relative: str = "") -> None:
+        """Remove a file, or a folder with all it holds; nothing happens when it is missing."""
+        with self._explained("delete", relative):
+            path = self.path(relative)
+            kind = self.filesystem.get_file_info(path).type
+            if kind == pafs.FileType.Directory:
+                self.filesystem.delete_dir(path)
+            elif kind != pafs.FileType.NotFound:
+                self.filesystem.delete_file(path)
+
+    def check_writable(self) -> None:
+        """Write and remove a small file, making the folder if needed; StorageError when that fails."""
+        name = f".check.{uuid4().hex[:12]}.tmp"
+        self.write(name, bytes(4096))
+        self.delete(name)
+
+    def sweep(self, *, older_than: float = 3600.0) -> int:
+        """Remove what writers that were killed in the middle of a write left behind, here and in every folder below.
+
+        Args:
+            older_than: Age in seconds from which a temporary file counts as abandoned.
+
+        Returns:
+            How many files were removed.
+        """
+        limit = datetime.now(UTC) - timedelta(seconds=older_than)
+        with self._explained("sweep", ""):
+            found = self.filesystem.get_file_info(pafs.FileSelector(self.path(), allow_not_found=True, recursive=True))
+            stale = [info.path for info in found if _TEMPORARY.match(info.base_name) and info.mtime <= limit]
+            for path in stale:
+                self.filesystem.delete_file(path)
+        return len(stale)
+
+    def _names(self, relative: str, kind: pafs.FileType, suffix: str) -> Names:
+        with self._explained("list", relative):
+            found = self.filesystem.get_file_info(pafs.FileSelector(self.path(relative), allow_not_found=True))
+        names = (info.base_name for info in found if info.type == kind)
+        return sorted(name for name in names if name.endswith(suffix) and not name.startswith((".", "_")))
+
+    @contextmanager
+    def _explained(self, action: str, relative: str) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, pa.ArrowException) as error:
+            place = posixpath.join(str(self), relative) if relative else str(self)
+            raise StorageError(f"could not {action} {place}: {_cause(error)}; {_remedy(error)}") from error
+
+    def __str__(self) -> str:
+        return re.sub(r"://[^/@]*@", "://***@", self.uri)
+
+    def __repr__(self) -> str:
+        return f"Storage({str(self)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Storage) and self.uri == other.uri
+
+    def __hash__(self) -> int:
+        return hash(self.uri)
+
+    def __reduce__(self) -> "tuple[Callable[[str], Storage], tuple[str]]":
+        return Storage, (self.uri,)
+
+
+def _open(uri: str) -> tuple[pafs.FileSystem, str]:
+    """The file system that serves an address, and the path in it."""
+    shown = re.sub(r"://[^/@]*@", "://***@", uri)
+    try:
+        filesystem, base = pafs.FileSystem.from_uri(uri)
+    except (OSError, ImportError, ValueError, pa.ArrowException) as error:
+        raise StorageError(
+            f"storage must be a path or an address that pyarrow can open; got {shown!r} ({_cause(error)}); "
+            "give a folder, or an address of the form file://, s3://, gs://, abfs:// or hdfs://"
+        ) from error
+    return filesystem, base
+
+
+def _publish_locally(path: str, data: Bytes) -> None:
+    folder, name = os.path.split(path)
+    os.makedirs(folder, exist_ok=True)
+    temporary = os.path.join(folder, _temporary_name(name))
+    try:
+        with open(temporary, "xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def _put(filesystem: pafs.FileSystem, path: str, data: Bytes) -> None:
+    with filesystem.open_output_stream(path, compression=None) as stream:
+        stream.write(data)
+
+
+def _put_and_move(filesystem: pafs.FileSystem, path: str, data: Bytes) -> None:
+    folder, name = posixpath.split(path)
+    temporary = posixpath.join(folder, _temporary_name(name))
+    filesystem.create_dir(folder, recursive=True)
+    try:
+        _put(filesystem, temporary, data)
+        filesystem.move(temporary, path)
+    except BaseException:
+        with suppress(OSError, pa.ArrowException):
+            filesystem.delete_file(temporary)
+        raise
+
+
+def _temporary_name(name: str) -> str:
+    return f".{name}.{uuid4().hex[:12]}.tmp"
+
+
+def _cause(error: BaseException) -> str:
+    number = getattr(error, "errno", None)
+    return os.strerror(number) if number else str(error).partition("\n")[0]
+
+
+def _remedy(error: BaseException) -> str:
+    number = getattr(error, "errno", None)
+    return _REMEDIES.get(number or 0, "check the address, the credentials and the connection")
