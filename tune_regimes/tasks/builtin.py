@@ -1,0 +1,30 @@
+"""The factory behind every built-in task: a data set, a model, cross-entropy and accuracy."""
+
+from functools import partial
+from typing import Any
+
+from tune_regimes.tasks import datasets, models
+from tune_regimes.tasks.registry import DATASETS, Options, split_name
+from tune_regimes.tasks.task import Augmentation, Task
+
+
+def build(name: str, **options: Any) -> Task:
+    """The built-in task of that name, with the options of :func:`tune_regimes.tasks.registry.resolve`.
+
+    Raises:
+        TaskError: for an unknown name or a batch size that does not fit the data.
+        DataError: when the data are missing, incomplete or damaged.
+    """
+    dataset, model = split_name(name)
+    chosen, info = Options(**options), DATASETS[dataset]
+    data = datasets.load(dataset, chosen)
+    make = partial(
+        models.build,
+        model,
+        shape=info.shape,
+        num_classes=info.num_classes,
+        width=chosen.width,
+        dropout=chosen.dropout,
+    )
+    crops = Augmentation(info.flip, info.crop, chosen.padding) if chosen.augment else Augmentation()
+    return Task(make, data, batch_size=chosen.batch_size or info.batch_size, augmentation=crops)

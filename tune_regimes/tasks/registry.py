@@ -1,0 +1,227 @@
+"""The built-in data sets, models and options by name: what can be said of them without loading torch."""
+
+import math
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
+from typing import Any
+
+from tune_regimes.errors import TaskError
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """What a built-in data set is, wherever its files lie.
+
+    Attributes:
+        shape: height, width and channels of an image.
+        num_classes: how many classes there are.
+        mean: per channel, over the full training split, of images scaled to [0, 1].
+        std: per channel likewise.
+        flip: whether a mirrored image is still one of its class (a mirrored digit is not).
+        crop: pixels of padding before a random crop, where augmented.
+        augment: whether it is augmented unless the user says otherwise.
+        batch_size: default rows per step.
+        train_size: default rows of the training split, None for all.
+        label: name of the label column in Parquet files.
+        original: name of torchvision's class; empty where the data set comes with a package.
+        folder: the folder that torchvision keeps it in, below the one it is told.
+    """
+
+    shape: tuple[int, int, int]
+    num_classes: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    flip: bool = False
+    crop: int = 0
+    augment: bool = False
+    batch_size: int = 128
+    train_size: int | None = None
+    label: str = "label"
+    original: str = ""
+    folder: str = ""
+
+
+DATASETS: dict[str, DatasetInfo] = {
+    "digits": DatasetInfo((8, 8, 1), 10, (0.3053,), (0.3759,), crop=1, batch_size=50, train_size=500),
+    "mnist": DatasetInfo((28, 28, 1), 10, (0.1307,), (0.3081,), crop=2, original="MNIST", folder="MNIST"),
+    "fashion_mnist": DatasetInfo(
+        (28, 28, 1), 10, (0.2860,), (0.3530,), flip=True, crop=2, original="FashionMNIST", folder="FashionMNIST"
+    ),
+    "cifar10": DatasetInfo(
+        (32, 32, 3), 10, (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616),
+        flip=True, crop=4, augment=True, original="CIFAR10", folder="cifar-10-batches-py",
+    ),
+    "cifar100": DatasetInfo(
+        (32, 32, 3), 100, (0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762),
+        flip=True, crop=4, augment=True, label="fine_label", original="CIFAR100", folder="cifar-100-python",
+    ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What a built-in model asks of its images.
+
+    Attributes:
+        smallest: pixels of the shorter side below which the network's pooling leaves nothing.
+        normalize: whether images are normalised per channel unless the user says otherwise; else they stay in [0, 1].
+    """
+
+    smallest: int = 1
+    normalize: bool = True
+
+
+MODELS: dict[str, ModelInfo] = {
+    "mlp": ModelInfo(normalize=False),
+    "simple_cnn": ModelInfo(smallest=4),
+    "simple_cnn_bn": ModelInfo(smallest=4),
+}
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options that every built-in task takes.
+
+    Attributes:
+        data: folder the data set lies in (see :mod:`tune_regimes.tasks.datasets`); None for ``digits`` only.
+        download: fetch the data set from torchvision's source where the folder holds nothing yet.
+        batch_size: rows per training step; None for the data set's own default.
+        augment: random crops, and flips where the data set allows; None for the data set's own default.
+        padding: what crops are padded with, "zero" or "reflect".
+        normalize: per-channel normalisation; None for the model's own default.
+        train_size: rows of the training split, a stratified draw; None for all (for ``digits``: 500).
+        test_size: rows of the test split likewise; None for all.
+        split_seed: which draw.
+        width: multiplier of the model's channel counts.
+        dropout: share of units dropped before the output layer.
+
+    Raises:
+        TaskError: for a value of the wrong type or range.
+    """
+
+    data: str | None = None
+    download: bool = False
+    batch_size: int | None = None
+    augment: bool | None = None
+    padding: str = "zero"
+    normalize: bool | None = None
+    train_size: int | None = None
+    test_size: int | None = None
+    split_seed: int = 0
+    width: float = 1.0
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, (accepts, wanted) in _RULES.items():
+            value = getattr(self, name)
+            if not accepts(value):
+                raise TaskError(f"{name} must be {wanted}, got {value!r}")
+
+
+def _whole(value: object, low: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= low
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _count_or_none(value: object) -> bool:
+    return value is None or _whole(value, 1)
+
+
+def _flag_or_none(value: object) -> bool:
+    return value is None or isinstance(value, bool)
+
+
+_RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "data": (lambda v: v is None or (isinstance(v, str) and v != ""), "a folder's path, or None"),
+    "download": (lambda v: isinstance(v, bool), "True or False"),
+    "batch_size": (_count_or_none, "a whole number of at least 1, or None"),
+    "augment": (_flag_or_none, "True, False or None"),
+    "padding": (lambda v: v in ("zero", "reflect"), "'zero' or 'reflect'"),
+    "normalize": (_flag_or_none, "True, False or None"),
+    "train_size": (_count_or_none, "a whole number of at least 1, or None"),
+    "test_size": (_count_or_none, "a whole number of at least 1, or None"),
+    "split_seed": (lambda v: _whole(v, 0), "a whole number of at least 0"),
+    "width": (lambda v: _number(v) and v > 0, "a number above 0"),
+    "dropout": (lambda v: _number(v) and 0 <= v < 1, "a number in [0, 1)"),
+}
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """Data set and model of a built-in task's name, ``"<data set>/<model>"``.
+
+    Raises:
+        TaskError: when there is no such data set or model, or the model is too deep for the images.
+
+    Examples:
+        >>> split_name("digits/mlp")
+        ('digits', 'mlp')
+    """
+    dataset, _, model = name.partition("/")
+    choose("data set", dataset, DATASETS, name)
+    choose("model", model, MODELS, name)
+    side, smallest = min(DATASETS[dataset].shape[:2]), MODELS[model].smallest
+    if side < smallest:
+        fitting = ", ".join(m for m, info in MODELS.items() if info.smallest <= side)
+        raise TaskError(
+            f"{model} needs images of at least {smallest} pixels, those of {dataset} have {side}; "
+            f"models that fit: {fitting}"
+        )
+    return dataset, model
+
+
+def choose(kind: str, value: str, choices: Mapping[str, object], asked: str) -> None:
+    """Check that a value is one of the choices.
+
+    Raises:
+        TaskError: otherwise, with the nearest choice and the list of all.
+    """
+    if value in choices:
+        return
+    near = get_close_matches(value, choices, n=1)
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    raise TaskError(f"unknown {kind} {value!r} in {asked!r}{hint}; choices: {', '.join(choices)}")
+
+
+def resolve(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """All options of a built-in task: those given, checked, and the defaults of the data set and the model.
+
+    The folder is made absolute, so that it means the same in a worker process.
+
+    Raises:
+        TaskError: for an unknown task or option, or a value of the wrong type or range.
+
+    Examples:
+        >>> resolve("digits/mlp", {"width": 2})["batch_size"]
+        50
+    """
+    dataset, model = split_name(name)
+    known: dict[str, Any] = {f.name: f.default for f in fields(Options)}
+    for option in given:
+        choose("option", option, known, name)
+    info = DATASETS[dataset]
+    options = known | _own_defaults(info, MODELS[model]) | {k: v for k, v in given.items() if v is not None}
+    if isinstance(options["data"], str | os.PathLike):
+        options["data"] = os.path.abspath(os.path.expanduser(options["data"]))
+    Options(**options)
+    _check_fit(name, options)
+    return options | {"width": float(options["width"]), "dropout": float(options["dropout"])}
+
+
+def _own_defaults(info: DatasetInfo, model: ModelInfo) -> dict[str, Any]:
+    return {
+        "batch_size": info.batch_size,
+        "augment": info.augment,
+        "train_size": info.train_size,
+        "normalize": model.normalize,
+    }
+
+
+def _check_fit(name: str, options: Mapping[str, Any]) -> None:
+    rows, batch = options["train_size"], options["batch_size"]
+    if rows is not None and rows < batch:
+        raise TaskError(f"{name}: train_size must be at least batch_size, got {rows} rows for batches of {batch}")
