@@ -3,9 +3,11 @@
 Needs pyarrow, and pandas once a table is read as a DataFrame; neither torch nor ray.
 """
 
+from tune_regimes.results.results import Best, Results
 from tune_regimes.results.schema import EPOCHS, SCHEMA_VERSION, STATUSES, TRIALS, Column, arrow_schema, config_columns
 from tune_regimes.results.spec import read_spec, write_spec
 from tune_regimes.results.storage import Storage
+from tune_regimes.results.summary import Interval, student_interval
 from tune_regimes.results.tables import (
     read_epoch_rows,
     read_epochs,
@@ -21,7 +23,10 @@ __all__ = [
     "SCHEMA_VERSION",
     "STATUSES",
     "TRIALS",
+    "Best",
     "Column",
+    "Interval",
+    "Results",
     "Storage",
     "arrow_schema",
     "config_columns",
@@ -31,6 +36,7 @@ __all__ = [
     "read_table",
     "read_trial",
     "read_trials",
+    "student_interval",
     "write_epochs",
     "write_spec",
     "write_trial",

@@ -16,8 +16,14 @@ import pyarrow as pa
 SCHEMA_VERSION = 1
 """Raised whenever a column changes its name, type, unit or meaning; a new column alone does not raise it."""
 
-STATUSES = ("completed", "pruned", "diverged", "failed", "running")
-"""How a trial ended; ``running`` is one that has not ended: in progress or interrupted."""
+STATUSES: Mapping[str, str] = {
+    "completed": "It ran its whole schedule",
+    "pruned": "The scheduler stopped it early, in favour of others",
+    "diverged": "A loss was not finite, which ended it: a result, not an error",
+    "failed": "An error ended it; `reason` names the error",
+    "running": "It has not ended: it is in progress, or was interrupted and can be resumed",
+}
+"""How a trial ended, and what that means."""
 
 _TYPES = {"int64": pa.int64(), "double": pa.float64(), "string": pa.string(), "bool": pa.bool_()}
 
@@ -51,7 +57,7 @@ TRIALS = (
     Column("trial_id", "string", "", "Names the trial within its study: point and seed, as in 00007-s2", required=True),
     Column("point", "int64", "", "Number of the configuration, shared by its seeds' trials", required=True),
     Column("seed", "int64", "", "Seed of the initial weights, the data order, augmentation and dropout", required=True),
-    Column("config", "string", "JSON", "The configuration with the exact types and values that the search chose"),
+    Column("config", "string", "JSON", "The configuration, exact in types and values", required=True),
     Column("schedule", "string", "JSON", "The schedule that the configuration gave"),
     Column("status", "string", "", "How the trial ended, or running where it has not (see below)", required=True),
     Column("reason", "string", "", "Why it ended so, in words; null where the status says all"),
@@ -89,11 +95,24 @@ EPOCHS = (
 )
 """One row per trial and epoch."""
 
-TABLES: Mapping[str, tuple[Column, ...]] = {"trials": TRIALS, "epochs": EPOCHS}
+POINTS = (
+    Column("point", "int64", "", "Number of the configuration, as in the trials table", required=True),
+    Column("config", "string", "JSON", "The configuration, exact in types and values", required=True),
+    Column("metric", "string", "", "The metric that the study optimises: mean, low and high are of its final value"),
+    Column("mean", "double", "of the metric", "Mean over the seeds that count: completed or pruned, and finite"),
+    Column("low", "double", "of the metric", "Lower end of Student's t 95 % interval of the mean; null for n < 2"),
+    Column("high", "double", "of the metric", "Upper end of Student's t 95 % interval of the mean; null for n < 2"),
+    Column("n", "int64", "trials", "Seeds that count in the mean"),
+    Column("n_seeds", "int64", "trials", "Seeds that have begun"),
+    *(Column(f"n_{status}", "int64", "trials", f"Seeds whose trial is {status}") for status in STATUSES),
+)
+"""One row per point: the trials of one configuration, which differ in their seed alone."""
+
+TABLES: Mapping[str, tuple[Column, ...]] = {"trials": TRIALS, "epochs": EPOCHS, "points": POINTS}
 
 
 def arrow_schema(table: str, extras: Mapping[str, pa.DataType] | None = None) -> pa.Schema:
-    """The schema of a table ("trials" or "epochs"), ``extras`` after its own columns, the version in its metadata."""
+    """The schema of a table of ``TABLES``: its own columns, then ``extras``; the version is in its metadata."""
     fields = [column.field() for column in TABLES[table]]
     fields += [pa.field(name, kind) for name, kind in (extras or {}).items()]
     return pa.schema(fields, metadata={"table": table, "schema_version": str(SCHEMA_VERSION)})

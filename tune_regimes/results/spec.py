@@ -10,6 +10,8 @@ from tune_regimes.results.storage import Storage
 
 FILE = "study.json"
 
+_NEEDED = ("schema_version", "name", "metric", "mode", "seeds")
+
 
 def write_spec(storage: Storage, spec: Mapping[str, Any]) -> None:
     """Publish the spec of a study in its folder; ``schema_version`` is filled in."""
@@ -26,17 +28,17 @@ def read_spec(storage: Storage) -> dict[str, Any]:
     if not storage.exists(FILE):
         raise StudyError(f"a study's folder must hold {FILE}; {storage} {_found(storage)}")
     try:
-        spec = json.loads(storage.read(FILE))
-        version = int(spec["schema_version"])
+        spec = dict(json.loads(storage.read(FILE)))
+        version = {name: spec[name] for name in _NEEDED}["schema_version"]
     except (ValueError, TypeError, KeyError) as error:
         raise StudyError(
-            f"{storage}/{FILE} must be JSON with a schema_version; it is damaged ({error!r}); restore it from a copy"
+            f"{storage}/{FILE} must hold {', '.join(_NEEDED)}; it is damaged ({error!r}); restore it from a copy"
         ) from error
     if version > SCHEMA_VERSION:
         raise StudyError(
             f"results must have schema version {SCHEMA_VERSION} or older; {storage} has {version}; upgrade tune-regimes"
         )
-    return dict(spec)
+    return spec
 
 
 def _found(storage: Storage) -> str:
