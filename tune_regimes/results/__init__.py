@@ -4,9 +4,17 @@ Needs pyarrow, and pandas once a table is read as a DataFrame; neither torch nor
 """
 
 from tune_regimes.results.results import Best, Results
-from tune_regimes.results.schema import EPOCHS, SCHEMA_VERSION, STATUSES, TRIALS, Column, arrow_schema, config_columns
+from tune_regimes.results.schema import (
+    ENDED,
+    EPOCHS,
+    SCHEMA_VERSION,
+    STATUSES,
+    TRIALS,
+    Column,
+    arrow_schema,
+    config_columns,
+)
 from tune_regimes.results.spec import read_spec, write_spec
-from tune_regimes.results.storage import Storage
 from tune_regimes.results.summary import Interval, student_interval
 from tune_regimes.results.tables import (
     read_epoch_rows,
@@ -17,8 +25,10 @@ from tune_regimes.results.tables import (
     write_epochs,
     write_trial,
 )
+from tune_regimes.storage import Storage
 
 __all__ = [
+    "ENDED",
     "EPOCHS",
     "SCHEMA_VERSION",
     "STATUSES",

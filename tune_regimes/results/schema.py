@@ -25,6 +25,12 @@ STATUSES: Mapping[str, str] = {
 }
 """How a trial ended, and what that means."""
 
+ENDED = tuple(status for status in STATUSES if status != "running")
+"""The statuses of trials that have ended: nothing more will be trained."""
+
+ENDED = ("completed", "pruned", "diverged")
+"""The statuses of trials that a resumed study does not run again."""
+
 _TYPES = {"int64": pa.int64(), "double": pa.float64(), "string": pa.string(), "bool": pa.bool_()}
 
 
