@@ -1,4 +1,4 @@
-"""Where a study lives: a local folder, or any address that pyarrow can open (``s3://``, ``gs://``, ``abfs://``, ...).
+"""Where states and results lie: a local folder, or any address that pyarrow can open (``s3://``, ``gs://``, ``abfs://``, ...).
 
 Whatever is written appears whole or not at all, so a reader never meets half a file and a failed write leaves the
 previous version as it was. Every failure is a :class:`~tune_regimes.errors.StorageError` with its remedy.

@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 from tune_regimes.errors import StorageError, StudyError
 from tune_regimes.results.schema import arrow_schema
 from tune_regimes.results.spec import read_spec
-from tune_regimes.results.storage import Storage
 from tune_regimes.results.summary import best_point, final_values, summarise
 from tune_regimes.results.tables import read_table
+from tune_regimes.storage import Storage
 
 if TYPE_CHECKING:
     import pandas as pd

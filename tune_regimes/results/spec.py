@@ -6,7 +6,7 @@ from typing import Any
 
 from tune_regimes.errors import StudyError
 from tune_regimes.results.schema import SCHEMA_VERSION, to_json
-from tune_regimes.results.storage import Storage
+from tune_regimes.storage import Storage
 
 FILE = "study.json"
 

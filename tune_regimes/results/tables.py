@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from tune_regimes.errors import StorageError, StudyError
 from tune_regimes.results.schema import SCHEMA_VERSION, STATUSES, TABLES, arrow_schema, extra_type, extra_value
-from tune_regimes.results.storage import Storage
+from tune_regimes.storage import Storage
 
 if TYPE_CHECKING:
     import pandas as pd
