@@ -5,11 +5,12 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from tune_regimes.errors import ScheduleError
-from tune_regimes.schedule.checks import check_choice, check_count, check_fields, check_number
+from tune_regimes.schedule.checks import check_choice, check_count, check_fields, check_flag, check_number
 from tune_regimes.schedule.ramps import Ramp, Value, resolve
-from tune_regimes.schedule.settings import DECAYS, DEFAULT_MOMENTUM, FAMILIES, Settings
+from tune_regimes.schedule.settings import DECAYS, DEFAULT_MOMENTUM, OPTIMIZER_FAMILIES, Settings
 
 MOMENTUM_RULES = ("keep", "reset")
+_VALUES = ("lr", "momentum", "weight_decay")
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,8 @@ class Phase:
         beta2: Decay of the second moment (adam, adamw).
         eps: Term added to the denominator; None is the default of ``torch.optim``.
         rho: Decay of the running averages (adadelta).
-        momentum_rule: What happens to the buffers of the optimizer on entering the phase: "keep" or "reset". A change of
-            optimizer family (see `Settings`) drops them under either rule.
+        momentum_rule: What happens to the buffers of the optimizer on entering the phase: "keep" or "reset". A change
+            of optimizer family (see `Settings`) drops them under either rule.
         decay: Parameters that weight decay acts on: "all" or "kernels".
         clip_norm: Largest L2 norm of the gradient; None for no clipping.
         name: A label such as "large-step"; no part of the curve.
@@ -42,7 +43,7 @@ class Phase:
         0.9
         >>> Phase(lr=-0.1)
         Traceback (most recent call last):
-        tune_regimes.errors.ScheduleError: lr must be finite and at least 0: received -0.1. Choose a finite value that is large enough.
+        tune_regimes.errors.ScheduleError: lr must be finite and at least 0: received -0.1. Give a number in that range.
     """
 
     lr: Value
@@ -60,7 +61,7 @@ class Phase:
     name: str = ""
 
     def __post_init__(self) -> None:
-        check_choice("optimizer", self.optimizer, FAMILIES)
+        check_choice("optimizer", self.optimizer, OPTIMIZER_FAMILIES)
         check_choice("momentum rule", self.momentum_rule, MOMENTUM_RULES)
         check_choice("decay", self.decay, DECAYS)
         for name, value in self._checked().items():
@@ -82,12 +83,12 @@ class Phase:
         """
         epochs = self.length
         check_count("epoch of a phase", epoch, low=0, high=epochs - 1, remedy="Ask for an epoch of the phase.")
-        resolved = {
+        values: dict[str, Any] = {
             name: resolve(value, epoch, epochs, steps_per_epoch)
             for name, value in (("lr", self.lr), ("momentum", self.beta1), ("weight_decay", self.weight_decay or 0.0))
         }
         names = ("optimizer", "nesterov", "beta2", "eps", "rho", "decay", "clip_norm")
-        return Settings(**{name: getattr(self, name) for name in names}, **resolved)
+        return Settings(**{name: getattr(self, name) for name in names}, **values)
 
     @property
     def length(self) -> int:
@@ -118,17 +119,16 @@ class Phase:
         Raises:
             ScheduleError: The object does not describe a phase.
         """
-        known: dict[str, Any] = check_fields("phase", received, [field.name for field in fields(cls)])
-        if "lr" not in known:
-            raise ScheduleError(f"a phase needs lr: received {received!r}. Add what is missing.")
-        return cls(**{name: Ramp.from_dict(v) if isinstance(v, dict) else v for name, v in known.items()})
+        known = check_fields("a phase", received, known=[field.name for field in fields(cls)], required=("lr",))
+        ramps = {name: Ramp.from_dict(known[name]) for name in _VALUES if isinstance(known.get(name), dict)}
+        return cls(**(known | ramps))
 
     def _checked(self) -> dict[str, Any]:
         checked: dict[str, Any] = {
             "lr": _check_value("lr", self.lr),
             "beta2": check_number("beta2", self.beta2, below=1.0),
             "rho": check_number("rho", self.rho, below=1.0),
-            "nesterov": bool(self.nesterov),
+            "nesterov": check_flag("nesterov", self.nesterov),
         }
         if self.momentum is not None:
             checked["momentum"] = _check_value("momentum", self.momentum, below=1.0)
@@ -154,7 +154,8 @@ def _check_value(name: str, value: object, *, below: float = math.inf) -> Value:
 def _refuse_unused(phase: Phase) -> None:
     if phase.nesterov and phase.optimizer != "sgd":
         raise ScheduleError(
-            f"nesterov belongs to sgd: received nesterov=True with optimizer={phase.optimizer!r}. Leave one of them out."
+            f"nesterov belongs to sgd: received nesterov=True with optimizer={phase.optimizer!r}. "
+            "Leave one of them out."
         )
     if phase.optimizer == "adadelta" and phase.beta1 != 0.0:
         raise ScheduleError(

@@ -23,7 +23,7 @@ class Ramp:
     - one_minus_sqrt: ``end + (start - end) (1 - sqrt(f))``
 
     The interval is half open: the first step has exactly f = 0, and `end` is where the next phase takes over, as in
-    ``torch.optim.lr_scheduler.CosineAnnealingLR``. A ramp with ``per="epoch"`` keeps the value of the epoch's first step.
+    ``torch.optim.lr_scheduler.CosineAnnealingLR``. With ``per="epoch"`` every step has the value of its epoch's first.
 
     Args:
         kind: One of "linear", "cosine", "exponential", "one_minus_sqrt".
@@ -62,7 +62,7 @@ class Ramp:
             )
 
     def at(self, fraction: float) -> float:
-        """Return the value after a fraction of the phase, in [0, 1], unrounded; at(0) is start and at(1) is end."""
+        """Return the unrounded value once a fraction of the phase, in [0, 1], is over: `start` at 0, `end` at 1."""
         if fraction in (0, 1):
             return self.end if fraction else self.start
         if self.kind == "exponential":
@@ -81,11 +81,8 @@ class Ramp:
         Raises:
             ScheduleError: The object does not describe a ramp.
         """
-        known = check_fields("ramp", received, [field.name for field in fields(cls)])
-        missing = {"kind", "start", "end"} - set(known)
-        if missing:
-            raise ScheduleError(f"a ramp needs kind, start and end: received {received!r}. Add what is missing.")
-        return cls(**known)  # type: ignore[arg-type]
+        names = [field.name for field in fields(cls)]
+        return cls(**check_fields("a ramp", received, known=names, required=("kind", "start", "end")))
 
 
 Value = float | Ramp

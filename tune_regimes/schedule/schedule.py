@@ -10,7 +10,7 @@ from typing import Any
 from tune_regimes.errors import ScheduleError
 from tune_regimes.schedule.checks import check_count, check_fields
 from tune_regimes.schedule.phases import Phase
-from tune_regimes.schedule.settings import FAMILIES, Settings, at_step
+from tune_regimes.schedule.settings import Settings, at_step
 
 
 @dataclass(frozen=True)
@@ -73,9 +73,9 @@ class Schedule:
             steps_per_epoch: Optimizer steps of an epoch.
 
         Returns:
-            The settings. `reset` is True only where it changes something: the phase that begins asks for it, its optimizer
-            is of the family of the phase before, and there is a buffer to drop (sgd makes one at its first step with
-            momentum above 0).
+            The settings. `reset` is True only where it changes something: the phase that begins asks for it, its
+            optimizer is of the family of the phase before, and with sgd both the last step before and the first step
+            of the phase have momentum (a step without momentum leaves no buffer).
 
         Raises:
             ScheduleError: The schedule has no such epoch, or an epoch has no step.
@@ -86,17 +86,14 @@ class Schedule:
         return settings.with_reset() if epoch_in_phase == 0 and self._resets(index, steps_per_epoch) else settings
 
     def _resets(self, index: int, steps_per_epoch: int) -> bool:
-        phase = self.phases[index]
-        if phase.momentum_rule != "reset":
+        if index == 0 or self.phases[index].momentum_rule != "reset":
             return False
-        for earlier in reversed(self.phases[:index]):
-            if FAMILIES[earlier.optimizer] != FAMILIES[phase.optimizer]:
-                return False
-            if phase.optimizer != "sgd" or _has_momentum(earlier, steps_per_epoch):
-                return True
-            if earlier.momentum_rule == "reset":
-                return False
-        return False
+        earlier, later = self.phases[index - 1 : index + 1]
+        before, after = earlier.settings(earlier.length - 1, steps_per_epoch), later.settings(0, steps_per_epoch)
+        if before.family != after.family:
+            return False
+        last, first = at_step(before.momentum, steps_per_epoch - 1), at_step(after.momentum, 0)
+        return after.family != "sgd" or (last != 0.0 and first != 0.0)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the schedule as a JSON object."""
@@ -109,7 +106,7 @@ class Schedule:
         Raises:
             ScheduleError: The object does not describe a schedule.
         """
-        phases = check_fields("schedule", received, ["phases"]).get("phases")
+        phases = check_fields("a schedule", received, known=("phases",), required=("phases",))["phases"]
         if not isinstance(phases, list):
             raise ScheduleError(f"a schedule has a list of phases: received {phases!r}. Write it with to_json().")
         return cls(tuple(Phase.from_dict(phase) for phase in phases))
@@ -127,17 +124,13 @@ class Schedule:
         """
         try:
             received = json.loads(text)
-        except ValueError as error:
-            raise ScheduleError(f"a schedule must be JSON: received {text!r} ({error}). Write it with to_json().") from error
+        except (TypeError, ValueError) as error:
+            raise ScheduleError(
+                f"a schedule must be JSON text: received {text!r} ({error}). Write it with to_json()."
+            ) from error
         return cls.from_dict(received)
 
 
 def _complete(phase: Phase) -> Phase:
     _ = phase.length
     return replace(phase, weight_decay=0.0) if phase.weight_decay is None else phase
-
-
-def _has_momentum(phase: Phase, steps_per_epoch: int) -> bool:
-    first = phase.settings(0, steps_per_epoch).momentum
-    last = phase.settings(phase.length - 1, steps_per_epoch).momentum
-    return at_step(first, 0) != 0.0 or at_step(last, steps_per_epoch - 1) != 0.0

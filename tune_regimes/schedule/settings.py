@@ -4,11 +4,11 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from tune_regimes.errors import ScheduleError
-from tune_regimes.schedule.checks import check_choice, check_fields, check_number
+from tune_regimes.schedule.checks import check_choice, check_fields, check_flag, check_number, check_numbers
 
 PerStep = float | tuple[float, ...]
 
-FAMILIES = {"sgd": "sgd", "adam": "adam", "adamw": "adam", "adadelta": "adadelta"}
+OPTIMIZER_FAMILIES = {"sgd": "sgd", "adam": "adam", "adamw": "adam", "adadelta": "adadelta"}
 DECAYS = ("all", "kernels")
 DEFAULT_EPS = {"adam": 1e-8, "adamw": 1e-8, "adadelta": 1e-6}
 DEFAULT_MOMENTUM = {"sgd": 0.0, "adam": 0.9, "adamw": 0.9, "adadelta": 0.0}
@@ -25,12 +25,12 @@ class Settings:
     """The settings of one epoch: equal settings mean equal training, and differing settings are trained apart.
 
     Construction brings the fields to a canonical form: a tuple of equal values becomes one value, a field that the
-    optimizer does not use returns to its default, ``nesterov`` without momentum is False, ``decay`` without weight decay
-    is "all", and ``eps`` is resolved to the optimizer's default.
+    optimizer does not use returns to its default, ``nesterov`` without momentum is False, ``decay`` without weight
+    decay is "all", and an ``eps`` of None becomes the optimizer's default.
 
-    Buffers of the optimizer (momentum, moments, step counts) are kept from epoch to epoch within a `family`, whatever the
-    values do. They are dropped where `reset` says so, and always where the family changes: sgd with and without
-    Nesterov share a family, and so do adam and adamw.
+    Buffers of the optimizer (momentum, moments, step counts) are kept from epoch to epoch within a `family` of
+    optimizers: sgd with and without Nesterov share one, and so do adam and adamw. They are dropped where `reset` says
+    so, and always where the family changes. A step of sgd without momentum leaves no buffer.
 
     Args:
         optimizer: "sgd", "adam", "adamw" or "adadelta", in the form of ``torch.optim``.
@@ -68,7 +68,7 @@ class Settings:
     reset: bool = False
 
     def __post_init__(self) -> None:
-        check_choice("optimizer", self.optimizer, FAMILIES)
+        check_choice("optimizer", self.optimizer, OPTIMIZER_FAMILIES)
         check_choice("decay", self.decay, DECAYS)
         canonical = self._checked() | self._neutral()
         for name, value in canonical.items():
@@ -82,7 +82,7 @@ class Settings:
     @property
     def family(self) -> str:
         """The optimizers among which buffers can be kept: "sgd", "adam" (adam and adamw) or "adadelta"."""
-        return FAMILIES[self.optimizer]
+        return OPTIMIZER_FAMILIES[self.optimizer]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the canonical JSON object: only the fields that act on the epoch."""
@@ -103,10 +103,10 @@ class Settings:
         Raises:
             ScheduleError: The object does not describe settings.
         """
-        known = check_fields("settings object", received, [field.name for field in fields(cls)])
-        if not {"optimizer", "lr"} <= set(known):
-            raise ScheduleError(f"settings need optimizer and lr: received {received!r}. Add what is missing.")
-        return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in known.items()})  # type: ignore[arg-type]
+        names = [field.name for field in fields(cls)]
+        known = check_fields("a settings object", received, known=names, required=("optimizer", "lr"))
+        tuples = {name: tuple(value) for name, value in known.items() if isinstance(value, list)}
+        return cls(**(known | tuples))
 
     def with_reset(self) -> "Settings":
         """Return the same settings with the buffers dropped before the epoch."""
@@ -123,8 +123,8 @@ class Settings:
             "rho": check_number("rho", self.rho, below=1.0),
             "eps": eps,
             "clip_norm": clip,
-            "nesterov": bool(self.nesterov),
-            "reset": bool(self.reset),
+            "nesterov": check_flag("nesterov", self.nesterov),
+            "reset": check_flag("reset", self.reset),
         }
 
     def _neutral(self) -> dict[str, Any]:
@@ -143,9 +143,7 @@ def check_per_step(name: str, value: object, *, below: float = float("inf")) -> 
     """
     if not isinstance(value, tuple):
         return check_number(name, value, below=below)
-    if not value:
-        raise ScheduleError(f"{name} needs a value for every step: received an empty tuple. Give one value per step.")
-    numbers = tuple(check_number(name, number, below=below) for number in value)
+    numbers = check_numbers(name, value, below=below)
     return numbers[0] if min(numbers) == max(numbers) else numbers
 
 

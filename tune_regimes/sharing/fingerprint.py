@@ -1,7 +1,7 @@
 """Chained fingerprints: two trajectories with equal keys after n epochs have equal training states after n epochs.
 
-``key[0] = H(identity)`` and ``key[n + 1] = H(key[n], settings of epoch n)``, with H = SHA-256 of canonical JSON, so that a
-key names everything that led to a state, as a commit names its history.
+``key[0] = H(identity)`` and ``key[n + 1] = H(key[n], settings of epoch n)``, with H = SHA-256 of canonical JSON, so
+that a key names everything that led to a state, as a commit names its history.
 """
 
 import hashlib
@@ -9,18 +9,19 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from tune_regimes.errors import ScheduleError
 from tune_regimes.schedule import Schedule, Settings
+from tune_regimes.schedule.checks import check_count
 
 KEY_VERSION = 1
+_WITHIN = "Follow the keys within the epochs of the schedule."
 
 
 def root_key(identity: Mapping[str, Any]) -> str:
     """Return the key of a trajectory before its first epoch.
 
     Args:
-        identity: JSON values that name all that the untrained state and its training depend on beside the settings: task,
-            seed, numerics, code version. The order of the keys does not matter.
+        identity: JSON values that name all that the untrained state and its training depend on beside the settings:
+            task, seed, numerics, code version. The order of the keys does not matter.
 
     Returns:
         64 hexadecimal digits.
@@ -72,11 +73,8 @@ def key_chain(root: str, schedule: Schedule, steps_per_epoch: int, epochs: int |
         >>> [a == b for a, b in zip(key_chain(root, once, 10), key_chain(root, again, 10))]
         [True, True, True, False]
     """
-    length = schedule.epochs if epochs is None else epochs
-    if not 0 <= length <= schedule.epochs:
-        raise ScheduleError(
-            f"a key chain stays within its schedule of {schedule.epochs} epochs: received epochs={length}. Ask for fewer."
-        )
+    total = schedule.epochs
+    length = total if epochs is None else check_count("epochs", epochs, low=0, high=total, remedy=_WITHIN)
     keys = [root]
     for epoch in range(length):
         keys.append(next_key(keys[-1], schedule.settings(epoch, steps_per_epoch)))

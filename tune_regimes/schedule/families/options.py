@@ -1,17 +1,19 @@
-"""What every family shares: the options it hands to its phases, and lengths given in epochs or as a fraction."""
+"""What families share: the options they hand to their phases, and lengths in epochs or as a fraction of the whole."""
 
 import math
 from typing import TypedDict
 
 from tune_regimes.errors import ScheduleError
-from tune_regimes.schedule.checks import check_count
-from tune_regimes.schedule.ramps import Value
+from tune_regimes.schedule.checks import check_count, check_number
+from tune_regimes.schedule.phases import Phase
+
+AT_LEAST_ONE = "Train for one epoch or more."
 
 
-class PhaseOptions(TypedDict, total=False):
-    """The fields of `Phase` that a family hands on unchanged to each of its phases."""
+class SteadyOptions(TypedDict, total=False):
+    """The fields of `Phase`, without momentum, that a family hands on unchanged to each of its phases."""
 
-    weight_decay: Value | None
+    weight_decay: float | None
     optimizer: str
     nesterov: bool
     beta2: float
@@ -20,6 +22,12 @@ class PhaseOptions(TypedDict, total=False):
     momentum_rule: str
     decay: str
     clip_norm: float | None
+
+
+class PhaseOptions(SteadyOptions, total=False):
+    """The fields of `Phase`, with a constant momentum, that a family hands on unchanged to each of its phases."""
+
+    momentum: float | None
 
 
 def whole_epochs(name: str, length: float, epochs: int) -> int:
@@ -35,17 +43,46 @@ def whole_epochs(name: str, length: float, epochs: int) -> int:
         The length, in epochs.
 
     Raises:
-        ScheduleError: The length is neither.
+        ScheduleError: The length is neither, or a fraction of less than half an epoch.
 
     Examples:
         >>> whole_epochs("warmup", 0.3, 10), whole_epochs("warmup", 3, 10), whole_epochs("warmup", 0.5, 5)
         (3, 3, 3)
     """
-    check_count("epochs", epochs, remedy="Train for one epoch or more.")
-    if isinstance(length, float):
-        if not 0 < length < 1:
-            raise ScheduleError(
-                f"{name} given as a float is a fraction in (0, 1): received {length!r}. Give an integer for epochs."
-            )
-        return math.floor(length * epochs + 0.5)
-    return check_count(name, length, low=0, high=epochs, remedy=f"Keep it within the {epochs} epochs of the schedule.")
+    check_count("epochs", epochs, remedy=AT_LEAST_ONE)
+    if not isinstance(length, float):
+        return check_count(
+            name, length, low=0, high=epochs, remedy="Give epochs as an integer, or a fraction in (0, 1)."
+        )
+    fraction = check_number(f"{name} as a fraction of the epochs", length, below=1.0, positive=True)
+    rounded = math.floor(fraction * epochs + 0.5)
+    if rounded == 0:
+        raise ScheduleError(
+            f"{name} as a fraction must come to half an epoch or more: received {length!r} of {epochs} epochs. "
+            "Give a larger fraction, or epochs as an integer."
+        )
+    return rounded
+
+
+def warmup_epochs(warmup: float, epochs: int, *, low: int = 0) -> int:
+    """Return the length of a warm-up, in epochs, that leaves at least one epoch for what comes after it.
+
+    Raises:
+        ScheduleError: The warm-up is shorter than `low` epochs, or leaves none.
+    """
+    warm = whole_epochs("warmup", warmup, epochs)
+    return check_count("warmup", warm, low=low, high=epochs - 1, remedy="Leave an epoch for what comes after it.")
+
+
+def refuse_length(family: str, phase: Phase, name: str) -> Phase:
+    """Return a phase that leaves its length to the family.
+
+    Raises:
+        ScheduleError: The phase brings a length of its own.
+    """
+    if phase.epochs is not None:
+        raise ScheduleError(
+            f"{family} sets the length of its phases: received {name}=Phase(epochs={phase.epochs}). "
+            "Leave epochs out of the phase."
+        )
+    return phase
