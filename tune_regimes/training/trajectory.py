@@ -1,0 +1,175 @@
+"""One training, advanced epoch by epoch: a pure function of the task, the seed and the settings of its epochs."""
+
+import hashlib
+import math
+import time
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from tune_regimes._version import VERSION
+from tune_regimes.errors import ResourceError, ScheduleError
+from tune_regimes.schedule import Settings
+from tune_regimes.tasks import Task
+from tune_regimes.training.batches import device_data
+from tune_regimes.training.means import Means
+from tune_regimes.training.numerics import Numerics
+from tune_regimes.training.optimizers import ScheduledOptimizer
+from tune_regimes.training.randomness import global_stream
+from tune_regimes.training.state import State
+
+Record = dict[str, float]
+CPU = torch.device("cpu")
+
+
+class Trajectory:
+    """One training of a task.
+
+    The order of the data, crops, flips and dropout of an epoch come from the seed and the number of the epoch alone,
+    and the initial weights from the seed. So n epochs, captured, restored elsewhere and continued for m more, equal
+    n + m epochs: on a CPU bit for bit, given the same versions, kind of processor and number of threads.
+
+    Args:
+        task: what is trained. Trajectories of one task object share its data on the device.
+        seed: decides everything random.
+        device: "cpu", "cuda" or "cuda:<index>".
+        numerics: data type, threads and determinism.
+
+    Raises:
+        ResourceError: there is no such device.
+        UsageError: the numerics do not go with the device.
+
+    Attributes:
+        epoch: epochs completed.
+        steps_per_epoch: optimizer steps in an epoch; the last, partial batch is dropped.
+        diverged: whether an epoch ended with a loss or parameters that are not finite. There is no way on from there.
+    """
+
+    def __init__(self, task: Task, *, seed: int, device: str = "cpu", numerics: Numerics = Numerics()) -> None:  # noqa: B008
+        self._task, self._seed, self._device = task, seed, _device(device)
+        self._numerics = numerics.resolved(self._device)
+        self._data = device_data(task, self._device)
+        with global_stream(CPU, seed, "init"):
+            self._model = _placed(task.model(), self._device)
+        self._forward = torch.compile(self._model) if numerics.compile else self._model
+        self._optimizer = ScheduledOptimizer(self._model)
+        self.steps_per_epoch = task.steps_per_epoch
+        self.epoch, self.diverged = 0, False
+
+    @property
+    def model(self) -> nn.Module:
+        """The model, for reading: what is changed in it is no longer a function of the settings."""
+        return self._model
+
+    def advance(self, settings: Settings) -> Record:
+        """Train one epoch, evaluate, and return what was measured.
+
+        Args:
+            settings: what to apply; values given per step must be as many as the epoch has steps.
+
+        Returns:
+            ``train_loss`` and ``train_<metric>``: means over the batches of the epoch, each measured before its step,
+            in training mode. ``test_loss`` and ``test_<metric>``: means over all test examples after the epoch; NaN
+            where it diverged. ``seconds``: wall time of training and evaluation.
+
+        Raises:
+            ScheduleError: values per step of another number than the epoch has steps.
+            RuntimeError: the trajectory has diverged.
+        """
+        if self.diverged:
+            raise RuntimeError(f"a diverged trajectory cannot advance; it ended with epoch {self.epoch}.")
+        self._check(settings)
+        started = time.perf_counter()
+        with self._numerics.applied(self._device), self._randomness():
+            record = self._train(settings)
+            finite = math.isfinite(record["train_loss"]) and self._has_finite_parameters()
+            tested = self._evaluate() if finite else None
+        self.epoch += 1
+        self.diverged = tested is None or not math.isfinite(tested["test_loss"])
+        if tested is None or self.diverged:
+            tested = {name.replace("train", "test", 1): math.nan for name in record}
+        return record | tested | {"seconds": time.perf_counter() - started}
+
+    def capture(self) -> State:
+        """Return the state as copies on the CPU: epoch, weights and buffers of the model, buffers of the optimizer."""
+        model = {name: value.detach().to("cpu", copy=True) for name, value in self._model.state_dict().items()}
+        return {"epoch": self.epoch, "diverged": self.diverged, "model": model, "optimizer": self._optimizer.capture()}
+
+    def restore(self, state: State) -> None:
+        """Take up a captured state of the same task, on whatever device; what is passed is copied."""
+        self._model.load_state_dict(state["model"])
+        self._optimizer.restore(state["optimizer"])
+        self.epoch, self.diverged = state["epoch"], state["diverged"]
+
+    def identity(self) -> dict[str, Any]:
+        """Return, as JSON values, all that decides the training next to its settings: what the root key is made of.
+
+        The model enters with its structure (modules and the shapes of its parameters), next to the task's own identity.
+        """
+        return {
+            "task": self._task.identity(),
+            "model": _structure(self._model),
+            "seed": self._seed,
+            "numerics": self._numerics.identity(self._device),
+            "torch": torch.__version__,
+            "tune_regimes": VERSION,
+        }
+
+    def _check(self, settings: Settings) -> None:
+        for name in ("lr", "momentum", "weight_decay"):
+            value = getattr(settings, name)
+            if isinstance(value, tuple) and len(value) != self.steps_per_epoch:
+                raise ScheduleError(
+                    f"{name} must have one value or one for each of the {self.steps_per_epoch} steps of an epoch, "
+                    f"got {len(value)}; resolve the schedule with steps_per_epoch={self.steps_per_epoch}."
+                )
+
+    def _randomness(self) -> Any:
+        return global_stream(self._device, self._seed, "epoch", self.epoch, "dropout")
+
+    def _train(self, settings: Settings) -> Record:
+        self._model.train()
+        self._optimizer.enter(settings)
+        means = Means("train", self._task.metrics)
+        for index, (inputs, targets) in enumerate(self._data.train(self._seed, self.epoch)):
+            outputs, loss = self._outputs(inputs, targets)
+            loss.backward()  # type: ignore[no-untyped-call]
+            self._optimizer.step(index)
+            means.add(loss, outputs, targets)
+        return means.result()
+
+    @torch.no_grad()
+    def _evaluate(self) -> Record:
+        self._model.eval()
+        means = Means("test", self._task.metrics)
+        for inputs, targets in self._data.test():
+            outputs, loss = self._outputs(inputs, targets)
+            means.add(loss, outputs, targets)
+        return means.result()
+
+    def _outputs(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        with self._numerics.autocast(self._device):
+            outputs = self._forward(inputs)
+            return outputs, self._task.loss(outputs, targets)
+
+    def _has_finite_parameters(self) -> bool:
+        return bool(torch.stack([p.detach().isfinite().all() for p in self._model.parameters()]).all())
+
+
+def _device(name: str) -> torch.device:
+    try:
+        return torch.device(name)
+    except RuntimeError as error:
+        raise ResourceError(f"device must be 'cpu', 'cuda' or 'cuda:<index>', got {name!r}.") from error
+
+
+def _placed(model: nn.Module, device: torch.device) -> nn.Module:
+    """Put a model on the device; one with convolutions in channels_last order, as the batches are."""
+    convolves = any(isinstance(module, nn.Conv2d) for module in model.modules())
+    return model.to(device).to(memory_format=torch.channels_last) if convolves else model.to(device)
+
+
+def _structure(model: nn.Module) -> str:
+    shapes = [(name, tuple(value.shape), str(value.dtype)) for name, value in model.state_dict().items()]
+    return hashlib.blake2b(repr((repr(model), shapes)).encode(), digest_size=16).hexdigest()
