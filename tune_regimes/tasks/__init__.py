@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tune_regimes.tasks.spec import TaskSpec, check_data, names, register_task, task
 
 if TYPE_CHECKING:
-    from tune_regimes.tasks.task import Augmentation, Data, Split, Task, accuracy
+    from tune_regimes.tasks.definition import Augmentation, Data, Split, Task, accuracy
 
 __all__ = [
     "Augmentation",
@@ -31,7 +31,7 @@ _NEEDS_TORCH = {"Augmentation", "Data", "Split", "Task", "accuracy"}
 def __getattr__(name: str) -> object:
     if name not in _NEEDS_TORCH:
         raise AttributeError(f"module 'tune_regimes.tasks' has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module("tune_regimes.tasks.task"), name)
+    value = globals()[name] = getattr(import_module("tune_regimes.tasks.definition"), name)
     return value
 
 
