@@ -1,0 +1,95 @@
+"""The Ray cluster: start or join it, and refuse at once what it cannot do."""
+
+import importlib
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import ray
+
+from tune_regimes.errors import ResourceError, TaskError
+from tune_regimes.tasks import TaskSpec
+
+_QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_GLOBAL_CHECKPOINT_S": "86400",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+}
+
+
+@contextmanager
+def cluster(address: str | None) -> Iterator[None]:
+    """A connection to Ray for as long as the block runs; one that exists already is used and left alone.
+
+    Args:
+        address: Address of an existing cluster (``"auto"`` finds it), or None for one of our own on this machine.
+
+    Raises:
+        ResourceError: If no cluster answers at the address.
+    """
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+    if ray.is_initialized():
+        yield
+        return
+    try:
+        ray.init(address=address or "local", include_dashboard=None if address else False, log_to_driver=False, logging_level="ERROR")
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise ResourceError(
+            f"address must be that of a running Ray cluster; got {address!r}: {_first_line(error)}. "
+            "Start one with 'ray start --head', or leave the address out to run on this machine"
+        ) from error
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def check_resources(cpus: float, gpus: float) -> int:
+    """How many trials fit on the cluster at once.
+
+    Raises:
+        ResourceError: If not even one trial fits.
+    """
+    has = ray.cluster_resources()
+    for name, asked in (("CPU", cpus), ("GPU", gpus)):
+        if asked > has.get(name, 0.0):
+            raise ResourceError(
+                f"a trial must fit on the cluster: it asks for {asked:g} {name}s, the cluster has {has.get(name, 0.0):g}; "
+                f"ask for fewer with {name.lower()}s_per_trial, or join a larger cluster with address"
+            )
+    fits = [has[name] / asked for name, asked in (("CPU", cpus), ("GPU", gpus)) if asked > 0]
+    return max(1, int(min(fits) + 1e-9)) if fits else os.cpu_count() or 1
+
+
+def check_importable(task: TaskSpec) -> None:
+    """Import the module of a user's task on a worker before any trial starts.
+
+    Raises:
+        TaskError: If the worker cannot import it.
+    """
+    if not isinstance(task.factory, str):
+        return
+    module = task.factory.partition(":")[0]
+    problem = ray.get(ray.remote(num_cpus=0)(_import_problem).remote(module))
+    if problem is not None:
+        raise TaskError(
+            f"the task's module must be importable on the workers: importing {module!r} of task {task.name!r} failed there ({problem}); "
+            "install the package on every node, or start the driver where the module's folder is on PYTHONPATH of the workers"
+        )
+
+
+def _import_problem(module: str) -> str | None:
+    try:
+        importlib.import_module(module)
+    except Exception as error:
+        return f"{type(error).__name__}: {error}, Python {sys.executable}"
+    return None
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,37 @@
+"""How hard and where to run a study: options that change no result."""
+
+from dataclasses import dataclass
+
+from tune_regimes.errors import StudyError
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Where and how hard to run: nothing here changes a result.
+
+    Attributes:
+        max_concurrent: Trials at once; None for as many as the cluster holds.
+        cpus_per_trial: CPUs of one trial; its number of threads.
+        gpus_per_trial: GPUs of one trial; a fraction lets trials share one.
+        address: Address of an existing Ray cluster, or None.
+        time_budget: Seconds after which the study stops, resumably; None for no limit.
+        max_failures: How often a trial whose process died is started again.
+        save_every: Seconds between two stored states of a trial.
+    """
+
+    max_concurrent: int | None = None
+    cpus_per_trial: float = 1.0
+    gpus_per_trial: float = 0.0
+    address: str | None = None
+    time_budget: float | None = None
+    max_failures: int = 3
+    save_every: float = 30.0
+
+    def __post_init__(self) -> None:
+        for name, least in (("cpus_per_trial", 0.0), ("gpus_per_trial", 0.0), ("max_failures", 0), ("save_every", 0.0)):
+            if not getattr(self, name) >= least:
+                raise StudyError(f"{name} must be at least {least:g}; got {getattr(self, name)!r}")
+        for name in ("max_concurrent", "time_budget"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise StudyError(f"{name} must be positive, or None for no limit; got {value!r}")

@@ -1,0 +1,172 @@
+"""What a study is doing, for a display to show, and the two hooks through which Ray tells and stops."""
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from types import FrameType
+from typing import Any
+
+from ray.tune import Callback
+from ray.tune.stopper import Stopper
+
+from tune_regimes import errors
+from tune_regimes.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A snapshot of a running study.
+
+    Attributes:
+        trials: Number of trials the study has in all, those of earlier runs included.
+        states: Trials by state: waiting, running, completed, pruned, diverged, failed.
+        epochs: Epochs trained in this run.
+        epochs_left: Epochs that remain at the most.
+        elapsed: Seconds since this run began.
+        best: The best value of the metric among trials that have completed, or None.
+        best_trial: Its trial.
+    """
+
+    trials: int
+    states: Mapping[str, int] = field(default_factory=dict)
+    epochs: int = 0
+    epochs_left: int = 0
+    elapsed: float = 0.0
+    best: float | None = None
+    best_trial: str | None = None
+
+    @property
+    def epochs_per_second(self) -> float:
+        """Epochs trained per second of this run, over all workers."""
+        return self.epochs / self.elapsed if self.elapsed > 0 else 0.0
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Estimated seconds to the end at the present rate; None before the first epoch."""
+        return self.epochs_left / self.epochs_per_second if self.epochs else None
+
+
+class StopSwitch(Stopper):
+    """Ends a study between two results: on request, at a deadline, or for a mistake that every trial would repeat.
+
+    Args:
+        time_budget: Seconds after which the study stops resumably, or None.
+    """
+
+    def __init__(self, time_budget: float | None = None) -> None:
+        self.interrupted = False
+        self.mistake: UsageError | None = None
+        self._deadline = None if time_budget is None else time.monotonic() + time_budget
+
+    @property
+    def out_of_time(self) -> bool:
+        """Whether the time budget is spent."""
+        return self._deadline is not None and time.monotonic() >= self._deadline
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        """No single trial is stopped here."""
+        return False
+
+    def stop_all(self) -> bool:
+        """Whether the study is to stop now."""
+        return self.interrupted or self.mistake is not None or self.out_of_time
+
+    @contextmanager
+    def on_signals(self) -> Iterator[None]:
+        """Stop cleanly on the first SIGINT or SIGTERM; a second one falls through to the previous handler."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+        def stop(number: int, frame: FrameType | None) -> None:
+            self.interrupted = True
+            signal.signal(number, previous[signal.Signals(number)])
+
+        for number in previous:
+            signal.signal(number, stop)
+        try:
+            yield
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+
+class ProgressCallback(Callback):
+    """Keeps the `Progress` of a study, notes how trials ended, and throws the switch on a worker's fatal mistake."""
+
+    def __init__(
+        self,
+        start: Progress,
+        metric: str,
+        mode: str,
+        switch: StopSwitch,
+        on_progress: Callable[[Progress], None] | None,
+    ) -> None:
+        self.progress = start
+        self.pruned: dict[str, int] = {}
+        self.failed: dict[str, tuple[dict[str, Any], str]] = {}
+        self._metric, self._mode = metric, mode
+        self._switch, self._on_progress = switch, on_progress
+        self._began = self._shown = time.monotonic()
+
+    def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any) -> None:
+        """Count the epochs that a report brings."""
+        if result["status"] == "fatal":
+            kind = getattr(errors, result["error"], UsageError)
+            self._switch.mistake = kind(result["reason"])
+            return
+        left = self.progress.epochs_left - result["epochs_now"]
+        self.progress = replace(self.progress, epochs=self.progress.epochs + result["epochs_now"], epochs_left=left)
+
+    def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """Count a trial by how it ended; one that the scheduler stopped is pruned."""
+        result = trial.last_result or {}
+        status = result.get("status", "running")
+        if status == "fatal":
+            return
+        if status == "running":
+            status = "pruned"
+            self.pruned[_trial_name(trial)] = int(result.get("epoch", 0))
+        self._count(status, result.get("epochs_ahead", 0))
+        if status == "completed":
+            self._note_best(_trial_name(trial), float(result[self._metric]))
+
+    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """Keep why a trial failed after its last retry."""
+        lines = [line for line in str(trial.get_error() or "unknown error").splitlines() if line.strip()]
+        self.failed[_trial_name(trial)] = (dict(trial.config), lines[-1].strip())
+        self._count("failed", (trial.last_result or {}).get("epochs_ahead", 0))
+
+    def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
+        """Show the progress at most twice a second."""
+        now = time.monotonic()
+        if self._on_progress is None or now - self._shown < 0.5:
+            return
+        self._shown = now
+        self._on_progress(self.snapshot(sum(trial.status == "RUNNING" for trial in trials)))
+
+    def snapshot(self, running: int = 0) -> Progress:
+        """The progress as of now."""
+        states = dict(self.progress.states)
+        ended = sum(states.values())
+        states |= {"running": running, "waiting": max(0, self.progress.trials - ended - running)}
+        left = max(0, self.progress.epochs_left)
+        return replace(self.progress, states=states, epochs_left=left, elapsed=time.monotonic() - self._began)
+
+    def _count(self, status: str, epochs_ahead: int) -> None:
+        states = dict(self.progress.states)
+        states[status] = states.get(status, 0) + 1
+        self.progress = replace(self.progress, states=states, epochs_left=self.progress.epochs_left - epochs_ahead)
+
+    def _note_best(self, name: str, value: float) -> None:
+        best = self.progress.best
+        if best is None or (value > best if self._mode == "max" else value < best):
+            self.progress = replace(self.progress, best=value, best_trial=name)
+
+
+def _trial_name(trial: Any) -> str:
+    return f"{trial.config['point']:05d}-s{trial.config['seed']}"

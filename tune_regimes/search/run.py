@@ -1,0 +1,192 @@
+"""Running a study on Ray Tune: check everything first, fit, then write down what only the driver knows."""
+
+import contextlib
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from ray import tune
+
+from tune_regimes.errors import UsageError
+from tune_regimes.results import ENDED, Results, read_spec, read_trial, read_trials, write_spec, write_trial
+from tune_regimes.search.cluster import check_importable, check_resources, cluster
+from tune_regimes.search.job import Job, TrialSpec
+from tune_regimes.results.spec import FILE
+from tune_regimes.search.options import RunOptions
+from tune_regimes.search.progress import Progress, ProgressCallback, StopSwitch
+from tune_regimes.search.schedulers import acts_on_results, make_scheduler
+from tune_regimes.search.rows import identity_columns
+from tune_regimes.search.searcher import StudySearcher
+from tune_regimes.search.specification import check_same, versions, with_circumstances
+from tune_regimes.search.trainable import ScheduleTrainable
+from tune_regimes.sharing.store import TrialStates
+from tune_regimes.storage import Storage
+from tune_regimes.tasks import check_data
+
+if TYPE_CHECKING:
+    from tune_regimes.search.study import Study
+
+# With no scheduler to act on it, a report may gather this many seconds of epochs: a result costs Ray 10 to 25 ms.
+REPORT_EVERY = 0.5
+StoredTrials = dict[str, dict[str, Any]]
+
+
+class StudyInterrupted(Exception):  # noqa: N818 (not an error: the study stopped because it was asked to)
+    """A signal stopped the study; everything up to then is stored and the study can be resumed."""
+
+
+def run_study(study: "Study", storage: str, options: RunOptions, on_progress: Callable[[Progress], None] | None) -> Results:
+    """Run or resume a study; `Study.run` documents it."""
+    folder = Storage(storage).child(study.name)
+    stored = _stored_trials(study, folder)
+    if options.address is None:
+        check_data(study.task)
+    with cluster(options.address):
+        slots = check_resources(options.cpus_per_trial, options.gpus_per_trial)
+        check_importable(study.task)
+        is_new = not folder.exists(FILE)
+        if is_new:
+            write_spec(folder, with_circumstances(study.spec()))
+        try:
+            _fit(study, folder, options, stored, min(slots, options.max_concurrent or slots), on_progress)
+        except UsageError:
+            if is_new and not folder.list("trials"):
+                folder.delete()
+            raise
+    return Results.load(folder.uri)
+
+
+def _stored_trials(study: "Study", folder: Storage) -> StoredTrials:
+    """The trials of an earlier run, after checking that it was a run of the same study."""
+    folder.check_writable()
+    if not folder.exists(FILE):
+        return {}
+    check_same(read_spec(folder), study.spec(), str(folder))
+    folder.sweep()
+    return {row["trial_id"]: row for row in read_trials(folder).to_dict("records")}
+
+
+def _fit(
+    study: "Study",
+    folder: Storage,
+    options: RunOptions,
+    stored: StoredTrials,
+    concurrent: int,
+    on_progress: Callable[[Progress], None] | None,
+) -> None:
+    scheduler = make_scheduler(study.scheduler, epochs=max(study.lengths))
+    replay = acts_on_results(scheduler)
+    job = _job(study, folder, options, report_every=0.0 if replay else REPORT_EVERY)
+    searcher = _searcher(study, stored, replay=replay)
+    switch = StopSwitch(options.time_budget)
+    callback = ProgressCallback(_start(study, {} if replay else stored), study.metric, study.mode, switch, on_progress)
+    with _scratch(folder, options) as scratch, switch.on_signals():
+        tune.Tuner(
+            tune.with_resources(
+                tune.with_parameters(ScheduleTrainable, job=job),
+                {"cpu": options.cpus_per_trial, "gpu": options.gpus_per_trial},
+            ),
+            tune_config=tune.TuneConfig(
+                metric=study.metric,
+                mode=study.mode,
+                num_samples=study.trials,
+                search_alg=searcher,
+                scheduler=scheduler,
+                max_concurrent_trials=concurrent,
+                reuse_actors=True,
+                trial_name_creator=_trial_name,
+                trial_dirname_creator=_trial_name,
+            ),
+            run_config=tune.RunConfig(
+                name="ray",
+                storage_path=scratch,
+                stop=switch,
+                callbacks=[callback],
+                failure_config=tune.FailureConfig(max_failures=options.max_failures),
+                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+                verbose=0,
+            ),
+        ).fit()
+    _write_driver_rows(job, folder, callback, scheduler)
+    if on_progress is not None:
+        on_progress(callback.snapshot())
+    mistake = switch.mistake or searcher.mistake
+    if mistake is not None:
+        raise mistake
+    if switch.interrupted:
+        raise StudyInterrupted(f"study {study.name!r} was interrupted; what is stored in {folder} can be resumed")
+
+
+def _job(study: "Study", folder: Storage, options: RunOptions, *, report_every: float) -> Job:
+    return Job(
+        study=study.name,
+        task=study.task,
+        storage=folder.uri,
+        metric=study.metric,
+        mode=study.mode,
+        device="cuda" if options.gpus_per_trial > 0 else "cpu",
+        threads=max(1, int(options.cpus_per_trial)),
+        save_every=options.save_every,
+        report_every=report_every,
+        versions=versions(),
+    )
+
+
+def _searcher(study: "Study", stored: StoredTrials, *, replay: bool) -> StudySearcher:
+    known = {int(row["point"]): json.loads(row["config"]) for row in stored.values()}
+    return StudySearcher(
+        study.open_points(known), study.schedule, study.seeds, stored, replay=replay, metric=study.metric, mode=study.mode
+    )
+
+
+def _start(study: "Study", stored: StoredTrials) -> Progress:
+    """The progress with which this run begins: what earlier runs ended counts as ended."""
+    ended = [row for row in stored.values() if row["status"] in ENDED]
+    states: dict[str, int] = {}
+    for row in ended:
+        states[row["status"]] = states.get(row["status"], 0) + 1
+    completed = [row for row in ended if row["status"] == "completed"]
+    best = (max if study.mode == "max" else min)(completed, key=lambda row: row[f"final_{study.metric}"], default=None)
+    mean_length = sum(study.lengths) / len(study.lengths)
+    return Progress(
+        trials=study.trials,
+        states=states,
+        epochs_left=int(mean_length * (study.trials - len(ended))),
+        best=None if best is None else best[f"final_{study.metric}"],
+        best_trial=None if best is None else best["trial_id"],
+    )
+
+
+def _trial_name(trial: Any) -> str:
+    return f"{trial.config['point']:05d}-s{trial.config['seed']}"
+
+
+@contextlib.contextmanager
+def _scratch(folder: Storage, options: RunOptions) -> Iterator[str]:
+    """Where Ray keeps its own bookkeeping, none of which is a result: gone when the run ends."""
+    if options.address is not None:
+        yield folder.child("ray").uri
+        return
+    path = tempfile.mkdtemp(prefix="tune-regimes-")
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _write_driver_rows(job: Job, folder: Storage, callback: ProgressCallback, scheduler: Any) -> None:
+    """Mark the trials that the scheduler stopped and those that failed: their workers could not know."""
+    for trial_id, epoch in callback.pruned.items():
+        reason = f"stopped by {type(scheduler).__name__} after epoch {epoch}"
+        _mark(folder, trial_id, {"status": "pruned", "reason": reason})
+        TrialStates(folder, trial_id).clear()
+    for config, reason in callback.failed.values():
+        spec = TrialSpec.from_config(config)
+        _mark(folder, spec.trial_id, {**identity_columns(job, spec), "status": "failed", "reason": reason})
+
+
+def _mark(folder: Storage, trial_id: str, changes: dict[str, Any]) -> None:
+    row = read_trial(folder, trial_id) if folder.exists(f"trials/{trial_id}.parquet") else {"trial_id": trial_id}
+    write_trial(folder, {**row, **changes})

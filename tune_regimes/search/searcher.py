@@ -1,0 +1,100 @@
+"""The searcher that Ray Tune asks for trials: points in order, each with all its seeds, ended ones left out."""
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ray.tune.search import Searcher
+
+from tune_regimes.errors import UsageError
+from tune_regimes.results import ENDED
+from tune_regimes.schedule import Schedule
+from tune_regimes.search.job import TrialSpec
+from tune_regimes.search.points import Points
+
+
+class StudySearcher(Searcher):
+    """Turns points into trials and tells each point's outcome once all its seeds have ended.
+
+    Args:
+        points: Where configs come from.
+        schedule: The study's function from config to schedule.
+        seeds: The seeds of every point.
+        stored: Rows of the trials table from an earlier run, by trial id.
+        replay: Whether ended trials are run through the scheduler again from their stored rows; where it is False they are skipped.
+        metric: Column that the study optimises.
+        mode: ``"max"`` or ``"min"``.
+    """
+
+    def __init__(
+        self,
+        points: Points,
+        schedule: Callable[[dict[str, Any]], Schedule],
+        seeds: Sequence[int],
+        stored: Mapping[str, Mapping[str, Any]],
+        *,
+        replay: bool,
+        metric: str,
+        mode: str,
+    ) -> None:
+        super().__init__(metric=metric, mode=mode)
+        self._points, self._schedule, self._seeds = points, schedule, list(seeds)
+        self._stored, self._replay = stored, replay
+        self._next_point = 0
+        self._queue: deque[TrialSpec] = deque()
+        self._specs: dict[str, TrialSpec] = {}
+        self._outcomes: dict[int, dict[int, tuple[float | None, bool]]] = {}
+        self.mistake: UsageError | None = None
+
+    def set_search_properties(self, metric: str | None, mode: str | None, config: dict[str, Any], **spec: Any) -> bool:
+        """Ray's own param space is empty: the points hold it."""
+        return True
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        """The next trial that has not ended, or FINISHED."""
+        try:
+            while not self._queue and self._next_point < self._points.total:
+                self._open_point(self._next_point)
+                self._next_point += 1
+        except UsageError as error:
+            self.mistake = error
+        if self.mistake is not None or not self._queue:
+            return Searcher.FINISHED
+        self._specs[trial_id] = spec = self._queue.popleft()
+        return spec.to_config()
+
+    def _open_point(self, point: int) -> None:
+        config = self._points.config(point)
+        schedule = self._schedule(dict(config))
+        for seed in self._seeds:
+            spec = TrialSpec(point, seed, config, schedule)
+            row = self._stored.get(spec.trial_id)
+            if row is not None and row["status"] in ENDED and not self._replay:
+                self._note(spec, row[f"final_{self.metric}"], row["status"])
+            else:
+                self._queue.append(spec)
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        """Note the outcome of a trial; the last seed of a point settles the point."""
+        spec = self._specs.pop(trial_id, None)
+        if spec is None:
+            return
+        status = "failed" if error or result is None else str(result["status"])
+        value = None if result is None else float(result[self.metric])
+        self._note(spec, value, "pruned" if status == "running" else status)
+
+    def _note(self, spec: TrialSpec, value: float | None, status: str) -> None:
+        outcomes = self._outcomes.setdefault(spec.point, {})
+        outcomes[spec.seed] = (value if status in ("completed", "pruned") else None, status == "pruned")
+        if len(outcomes) < len(self._seeds):
+            return
+        values = [value for value, _ in outcomes.values()]
+        known = [value for value in values if value is not None]
+        mean = sum(known) / len(known) if len(known) == len(values) else None
+        self._points.tell(spec.point, mean, pruned=any(pruned for _, pruned in outcomes.values()))
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing to save: a resumed study rebuilds its searcher from the results."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing to restore: see `save`."""

@@ -1,0 +1,172 @@
+"""A study: a space, a schedule for each config, a task, and how to search."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ray.tune.schedulers import TrialScheduler
+
+from tune_regimes.errors import StudyError
+from tune_regimes.results import Results, read_spec
+from tune_regimes.schedule import Schedule
+from tune_regimes.search.options import RunOptions
+from tune_regimes.search.points import OptunaPoints, Points, check_space, describe_space, list_points
+from tune_regimes.search.progress import Progress
+from tune_regimes.search.run import run_study
+from tune_regimes.search.schedulers import describe_scheduler, make_scheduler
+from tune_regimes.storage import Storage
+from tune_regimes.tasks import TaskSpec
+
+
+class Study:
+    """A search over training schedules.
+
+    Args:
+        name: The study's name: its folder below the storage.
+        task: What is trained, from `tune_regimes.task`.
+        schedule: A function from a config to a `Schedule`.
+        space: Ray Tune domains by name, as for ``param_space``.
+        samples: Draws from the space; each draw visits every cell of its grid, as Ray's ``num_samples`` does.
+        seeds: Seeds per config: a number (0..n-1) or the seeds themselves.
+        metric: Column of the epochs table to optimise, such as ``"test_accuracy"``.
+        mode: ``"max"`` or ``"min"``.
+        scheduler: ``"fifo"``, ``"asha"``, ``"hyperband"`` or a Ray scheduler with ``time_attr="epoch"``.
+        searcher: ``"random"``, ``"grid"`` or ``"optuna"`` (TPE).
+        search_seed: Seed of the search itself.
+        points_to_evaluate: Configs to try before the sampled ones.
+        origin: The catalogue entry that built the study, so that the command line can build it again.
+
+    Raises:
+        StudyError: If an argument cannot be used.
+        ScheduleError: If the schedule of a config that is known beforehand is not valid.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        task: TaskSpec,
+        schedule: Callable[[dict[str, Any]], Schedule],
+        space: Mapping[str, Any],
+        samples: int = 1,
+        seeds: int | Sequence[int] = 1,
+        metric: str = "test_accuracy",
+        mode: str = "max",
+        scheduler: str | TrialScheduler = "fifo",
+        searcher: str = "random",
+        search_seed: int = 0,
+        points_to_evaluate: Sequence[Mapping[str, Any]] = (),
+        origin: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.name, self.task, self.schedule = _check_name(name), task, schedule
+        self.space, self.samples, self.search_seed = dict(space), _check_count("samples", samples), search_seed
+        self.seeds = list(range(_check_count("seeds", seeds))) if not isinstance(seeds, Sequence) else list(seeds)
+        self.metric, self.mode, self.scheduler, self.searcher = metric, mode, scheduler, searcher
+        self.points_to_evaluate = [dict(point) for point in points_to_evaluate]
+        self.origin = None if origin is None else dict(origin)
+        if mode not in ("max", "min"):
+            raise StudyError(f"mode must be 'max' or 'min'; got {mode!r}")
+        if not self.seeds or len(set(self.seeds)) < len(self.seeds):
+            raise StudyError(f"seeds must be distinct and at least one; got {self.seeds}")
+        check_space(self.space, searcher)
+        make_scheduler(scheduler, epochs=2)
+        # A sequential searcher's first draw stands for the others: it tries the schedule function before anything starts.
+        draws = 1 if searcher == "optuna" else self.samples
+        self._listed = list_points(self.space, draws, self.points_to_evaluate, search_seed)
+        self.lengths = [schedule(self._listed.config(point)).epochs for point in range(self._listed.total)]
+
+    @property
+    def points(self) -> int:
+        """Number of configs that the study evaluates."""
+        return len(self.points_to_evaluate) + self.samples if self.searcher == "optuna" else self._listed.total
+
+    @property
+    def trials(self) -> int:
+        """Number of trials: configs times seeds."""
+        return self.points * len(self.seeds)
+
+    def open_points(self, known: Mapping[int, Mapping[str, Any]]) -> Points:
+        """The source of configs of one run.
+
+        Args:
+            known: Configs that an earlier run has evaluated, by point: a sequential searcher repeats them.
+        """
+        if self.searcher != "optuna":
+            return self._listed
+        return OptunaPoints(self.space, self.samples, self.points_to_evaluate, known, mode=self.mode, seed=self.search_seed)
+
+    def spec(self) -> dict[str, Any]:
+        """What makes the study this study, as ``study.json`` holds it."""
+        first = self._listed.config(0)
+        return {
+            "name": self.name,
+            "task": self.task.to_dict(),
+            "space": describe_space(self.space),
+            "samples": self.samples,
+            "seeds": self.seeds,
+            "metric": self.metric,
+            "mode": self.mode,
+            "scheduler": describe_scheduler(self.scheduler),
+            "searcher": self.searcher,
+            "search_seed": self.search_seed,
+            "points_to_evaluate": self.points_to_evaluate,
+            "example": {"config": first, "schedule": self.schedule(dict(first)).to_dict()},
+            "origin": self.origin,
+        }
+
+    def run(
+        self,
+        storage: str,
+        *,
+        max_concurrent: int | None = None,
+        cpus_per_trial: float = 1.0,
+        gpus_per_trial: float = 0.0,
+        address: str | None = None,
+        time_budget: float | None = None,
+        max_failures: int = 3,
+        save_every: float = 30.0,
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> Results:
+        """Run the study, or go on where it was left.
+
+        Args:
+            storage: Folder or pyarrow filesystem URI that holds studies; this one goes into a folder of its name.
+            max_concurrent: Trials at once; None for as many as the cluster holds.
+            cpus_per_trial: CPUs of one trial, and its number of threads.
+            gpus_per_trial: GPUs of one trial; a fraction lets trials share one.
+            address: Address of an existing Ray cluster; None starts one on this machine.
+            time_budget: Seconds after which the study stops, resumably.
+            max_failures: How often a trial whose process died is started again from its last state.
+            save_every: Seconds between two stored states of a trial.
+            on_progress: Called about twice a second with the study's `Progress`.
+
+        Returns:
+            The results, of all runs so far.
+
+        Raises:
+            UsageError: For every mistake that can be mended; nothing that was stored is lost.
+            StudyInterrupted: If a signal stopped the study; it can be resumed.
+        """
+        options = RunOptions(max_concurrent, cpus_per_trial, gpus_per_trial, address, time_budget, max_failures, save_every)
+        return run_study(self, storage, options, on_progress)
+
+    def resume(self, storage: str, **options: Any) -> Results:
+        """As `run`, for a study that must exist.
+
+        Raises:
+            StudyError: If there is no study of this name in the storage, or its specification differs.
+        """
+        read_spec(Storage(storage).child(self.name))
+        return self.run(storage, **options)
+
+
+def _check_name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+        raise StudyError(f"a study's name must be letters, digits, '.', '_' and '-', as it names a folder; got {name!r}")
+    return name
+
+
+def _check_count(what: str, count: Any) -> int:
+    if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+        raise StudyError(f"{what} must be a whole number of at least 1; got {count!r}")
+    return count

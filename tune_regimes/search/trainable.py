@@ -1,0 +1,82 @@
+"""The one Trainable: a Ray actor that is reused from trial to trial and loads its task once."""
+
+from typing import Any
+
+from ray import tune
+
+from tune_regimes.errors import UsageError
+from tune_regimes.search.job import Job, TrialSpec
+from tune_regimes.search.trial import TrialRun
+from tune_regimes.tasks import Task
+
+
+class ScheduleTrainable(tune.Trainable):
+    """Trains one schedule after another on one task.
+
+    A mistake that only a worker can see (missing data, a full disk) ends the study with its message instead of being retried:
+    it is reported as status ``fatal``.
+    """
+
+    def setup(self, config: dict[str, Any], job: Job | None = None) -> None:
+        """Load torch and the task once, then begin the first trial."""
+        assert job is not None
+        self._job = job
+        self._task: Task | None = None
+        self._begin(config)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Leave the present trial and begin another in the same process."""
+        self._leave()
+        self._begin(new_config)
+        return True
+
+    def _begin(self, config: dict[str, Any]) -> None:
+        self._run: TrialRun | None = None
+        self._mistake: UsageError | None = None
+        try:
+            if self._task is None:
+                self._task = self._job.task.build()
+            self._run = TrialRun(self._job, TrialSpec.from_config(config), self._task)
+        except UsageError as error:
+            self._mistake = error
+
+    def step(self) -> dict[str, Any]:
+        """Advance the trial by at least one epoch and report it."""
+        try:
+            if self._run is not None:
+                return self._run.advance()
+        except UsageError as error:
+            self._mistake, self._run = error, None
+        assert self._mistake is not None
+        return {
+            "epoch": 0,
+            self._job.metric: 0.0,
+            "status": "fatal",
+            "error": type(self._mistake).__name__,
+            "reason": str(self._mistake),
+            "done": True,
+        }
+
+    def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:
+        """Store the trial's state; Ray's checkpoint only names the epoch, since the key finds the state."""
+        del checkpoint_dir
+        if self._run is None:
+            return {"epoch": 0}
+        self._run.leave()
+        return {"epoch": self._run.epochs_done}
+
+    def load_checkpoint(self, checkpoint: dict[str, Any] | None) -> None:
+        """Nothing to do: the trial found its stored state when it began."""
+
+    def cleanup(self) -> None:
+        """Store what is unfinished before the process ends."""
+        self._leave()
+
+    def _leave(self) -> None:
+        try:
+            if self._run is not None:
+                self._run.leave()
+        except UsageError:
+            # The study is already being stopped for the same reason; what was stored before stays readable.
+            pass
+        self._run = None
