@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from tune_regimes.tasks.spec import TaskSpec, check_data, names, register_task, task
 
 if TYPE_CHECKING:
-    from tune_regimes.tasks.definition import Augmentation, Data, Split, Task, accuracy
+    from tune_regimes.tasks.data import Data, Split
+    from tune_regimes.tasks.definition import Augmentation, Task, accuracy
 
 __all__ = [
     "Augmentation",
@@ -25,13 +26,19 @@ __all__ = [
     "task",
 ]
 
-_NEEDS_TORCH = {"Augmentation", "Data", "Split", "Task", "accuracy"}
+_NEEDS_TORCH = {
+    "Augmentation": "definition",
+    "Data": "data",
+    "Split": "data",
+    "Task": "definition",
+    "accuracy": "definition",
+}
 
 
 def __getattr__(name: str) -> object:
     if name not in _NEEDS_TORCH:
         raise AttributeError(f"module 'tune_regimes.tasks' has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module("tune_regimes.tasks.definition"), name)
+    value = globals()[name] = getattr(import_module(f"tune_regimes.tasks.{_NEEDS_TORCH[name]}"), name)
     return value
 
 

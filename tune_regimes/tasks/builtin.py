@@ -4,8 +4,8 @@ from functools import partial
 from typing import Any
 
 from tune_regimes.tasks import datasets, models
+from tune_regimes.tasks.definition import Augmentation, Task
 from tune_regimes.tasks.registry import DATASETS, Options, split_name
-from tune_regimes.tasks.task import Augmentation, Task
 
 
 def build(name: str, **options: Any) -> Task:

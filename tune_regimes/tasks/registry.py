@@ -77,6 +77,8 @@ MODELS: dict[str, ModelInfo] = {
     "mlp": ModelInfo(normalize=False),
     "simple_cnn": ModelInfo(smallest=4),
     "simple_cnn_bn": ModelInfo(smallest=4),
+    **{f"vgg{depth}_bn": ModelInfo(smallest=32) for depth in (11, 13, 16, 19)},
+    **{f"resnet{depth}": ModelInfo() for depth in (18, 34, 50, 20, 32, 56, 110)},
 }
 
 

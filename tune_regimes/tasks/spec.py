@@ -14,7 +14,7 @@ from tune_regimes.errors import TaskError
 from tune_regimes.tasks.registry import DATASETS, MODELS, resolve, split_name
 
 if TYPE_CHECKING:
-    from tune_regimes.tasks.task import Task
+    from tune_regimes.tasks.definition import Task
 
 BUILTIN = "tune_regimes.tasks.builtin:build"
 _LOCATION = ("data", "download")
@@ -55,7 +55,7 @@ class TaskSpec:
             TaskError: when the factory cannot be imported here, refuses the options or returns no Task.
             DataError: when the data are missing, incomplete or damaged.
         """
-        from tune_regimes.tasks.task import Task
+        from tune_regimes.tasks.definition import Task
 
         factory = self.factory if callable(self.factory) else _import(self.name, self.factory)
         named = {"name": self.name} if self.factory == BUILTIN else {}
@@ -173,8 +173,16 @@ def task(name: str, **options: Any) -> TaskSpec:
     if factory is not None:
         return _registered_spec(name, factory, options)
     if "/" not in name:
-        raise TaskError(f"unknown task {name!r}; choices: {', '.join(names())}")
+        raise TaskError(_unknown(name))
     return TaskSpec(name, resolve(name, options))
+
+
+def _unknown(name: str) -> str:
+    registered = f", or a registered task: {', '.join(sorted(_registered))}" if _registered else ""
+    return (
+        f"unknown task {name!r}; choices: <data set>/<model> with a data set of {', '.join(DATASETS)} "
+        f"and a model of {', '.join(MODELS)}{registered}"
+    )
 
 
 def _registered_spec(name: str, factory: Callable[..., "Task"], options: Mapping[str, Any]) -> TaskSpec:

@@ -7,25 +7,22 @@ from collections.abc import Callable
 
 from torch import nn
 
-from tune_regimes.tasks.models.simple import mlp, simple_cnn, simple_cnn_bn
+from tune_regimes.tasks.models import resnet, simple, vgg
 
-_MODELS: dict[str, Callable[..., nn.Module]] = {
-    "mlp": mlp,
-    "simple_cnn": simple_cnn,
-    "simple_cnn_bn": simple_cnn_bn,
-}
+Builder = Callable[..., nn.Module]
+BUILDERS: dict[str, Builder] = {**simple.BUILDERS, **vgg.BUILDERS, **resnet.BUILDERS}
 
 
 def build(
     name: str, *, shape: tuple[int, int, int], num_classes: int, width: float = 1.0, dropout: float = 0.0
 ) -> nn.Module:
-    """A new, randomly initialised network.
+    """A new network, initialised from torch's global generator.
 
     Args:
         name: one of :data:`tune_regimes.tasks.registry.MODELS`.
         shape: height, width and channels of an image.
         num_classes: number of scores.
         width: multiplier of the hidden channel counts (each rounded, at least 1).
-        dropout: share of units dropped before the output layer.
+        dropout: share of units dropped before the output layer (in the MLP, after each hidden layer).
     """
-    return _MODELS[name](shape=shape, num_classes=num_classes, width=width, dropout=dropout)
+    return BUILDERS[name](shape=shape, num_classes=num_classes, width=width, dropout=dropout)

@@ -1,28 +1,20 @@
-"""SimpleCNN, with and without batch normalisation, and the MLP of "The Break-Even Point" (appendix D)."""
+"""SimpleCNN, with and without batch normalisation, and the MLP of "The Break-Even Point".
 
+Source: Jastrzebski et al., "The Break-Even Point on Optimization Trajectories of Deep Neural Networks" (2020),
+appendix D and section 4.3.
+"""
+
+from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 
 from torch import Tensor, nn
 
-
-def scaled(channels: int, width: float) -> int:
-    """A channel count times the width multiplier, rounded, at least 1."""
-    return max(1, round(channels * width))
-
-
-def _start(module: nn.Module) -> None:
-    """Glorot's uniform initialisation with zero biases, the default of the Keras examples the paper built on."""
-    if isinstance(module, nn.Conv2d | nn.Linear):
-        nn.init.xavier_uniform_(module.weight)
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)
+from tune_regimes.tasks.models.parts import scaled, start_from_glorot
 
 
 class Mlp(nn.Module):
-    """Two hidden layers of 300 and 100 units with ReLU; any input is flattened.
-
-    Source: "The Break-Even Point on Optimization Trajectories of Deep Neural Networks", appendix D, FashionMNIST.
-    """
+    """Hidden layers of 300 and 100 units with ReLU, each followed by dropout; any input is flattened."""
 
     def __init__(self, inputs: int, num_classes: int, hidden: tuple[int, ...], dropout: float) -> None:
         super().__init__()
@@ -30,7 +22,7 @@ class Mlp(nn.Module):
         for wide, narrow in pairwise((inputs, *hidden)):
             layers += [nn.Linear(wide, narrow), nn.ReLU(), nn.Dropout(dropout)]
         self.layers = nn.Sequential(*layers, nn.Linear(hidden[-1], num_classes))
-        self.apply(_start)
+        self.apply(start_from_glorot)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Scores ``[N, classes]`` of inputs ``[N, ...]``."""
@@ -41,10 +33,8 @@ class Mlp(nn.Module):
 class SimpleCnn(nn.Module):
     """Four 3x3 convolutions (32, 32, 64, 64), max-pooling by 2 after each pair, a dense layer of 128, ReLU throughout.
 
-    The paper says neither how borders are treated nor where batch normalisation stands: here convolutions keep the
-    size (zero padding of 1), and normalisation, where asked for, follows every hidden layer, before its ReLU.
-
-    Source: "The Break-Even Point on Optimization Trajectories of Deep Neural Networks", appendix D and section 4.3.
+    The paper says neither how borders are treated nor where exactly batch normalisation stands: here convolutions keep
+    the size (zero padding of 1), and normalisation, where asked for, follows every hidden layer, before its ReLU.
     """
 
     def __init__(
@@ -55,41 +45,36 @@ class SimpleCnn(nn.Module):
         first, second, dense = (scaled(c, width) for c in (32, 64, 128))
         layers: list[nn.Module] = []
         for narrow, wide in ((channels, first), (first, first), (first, second), (second, second)):
-            layers += [nn.Conv2d(narrow, wide, 3, padding=1, bias=not batch_norm)]
+            layers.append(nn.Conv2d(narrow, wide, 3, padding=1, bias=not batch_norm))
             layers += [nn.BatchNorm2d(wide)] if batch_norm else []
-            layers += [nn.ReLU()]
+            layers.append(nn.ReLU())
         layers.insert(len(layers) // 2, nn.MaxPool2d(2))
         self.features = nn.Sequential(*layers, nn.MaxPool2d(2))
-        flat = second * (height // 4) * (breadth // 4)
+        hidden = nn.Linear(second * (height // 4) * (breadth // 4), dense, bias=not batch_norm)
         norm = [nn.BatchNorm1d(dense)] if batch_norm else []
-        self.head = nn.Sequential(
-            nn.Linear(flat, dense, bias=not batch_norm),
-            *norm,
-            nn.ReLU(),
-            nn.Dropout(dropout),
-            nn.Linear(dense, num_classes),
-        )
-        self.apply(_start)
+        self.dense = nn.Sequential(hidden, *norm, nn.ReLU())
+        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(dense, num_classes))
+        self.apply(start_from_glorot)
 
     def forward(self, images: Tensor) -> Tensor:
         """Scores ``[N, classes]`` of images ``[N, channels, height, width]``."""
-        scores: Tensor = self.head(self.features(images).flatten(1))
+        scores: Tensor = self.head(self.dense(self.features(images).flatten(1)))
         return scores
 
 
-def mlp(*, shape: tuple[int, int, int], num_classes: int, width: float = 1.0, dropout: float = 0.0) -> Mlp:
-    """The two-layer perceptron; dropout follows each hidden layer."""
+def _mlp(*, shape: tuple[int, int, int], num_classes: int, width: float = 1.0, dropout: float = 0.0) -> Mlp:
     height, breadth, channels = shape
     return Mlp(height * breadth * channels, num_classes, (scaled(300, width), scaled(100, width)), dropout)
 
 
-def simple_cnn(*, shape: tuple[int, int, int], num_classes: int, width: float = 1.0, dropout: float = 0.0) -> SimpleCnn:
-    """SimpleCNN without batch normalisation."""
-    return SimpleCnn(shape, num_classes, width, dropout, batch_norm=False)
-
-
-def simple_cnn_bn(
-    *, shape: tuple[int, int, int], num_classes: int, width: float = 1.0, dropout: float = 0.0
+def _simple_cnn(
+    batch_norm: bool, *, shape: tuple[int, int, int], num_classes: int, width: float = 1.0, dropout: float = 0.0
 ) -> SimpleCnn:
-    """SimpleCNN-BN: batch normalisation after each hidden layer."""
-    return SimpleCnn(shape, num_classes, width, dropout, batch_norm=True)
+    return SimpleCnn(shape, num_classes, width, dropout, batch_norm)
+
+
+BUILDERS: dict[str, Callable[..., nn.Module]] = {
+    "mlp": _mlp,
+    "simple_cnn": partial(_simple_cnn, False),
+    "simple_cnn_bn": partial(_simple_cnn, True),
+}
