@@ -58,7 +58,7 @@ def check_numbers(name: str, values: tuple[object, ...], *, below: float = math.
     """
     if not values:
         raise ScheduleError(f"{name} needs a value for every step: received an empty tuple. Give one value per step.")
-    if all(type(value) is float and 0.0 < value < below for value in values) and math.inf not in values:
+    if all(type(value) is float and 0.0 < value < below for value in values):
         return values  # type: ignore[return-value]
     return tuple(check_number(name, value, below=below) for value in values)
 

@@ -67,6 +67,8 @@ class Phase:
         for name, value in self._checked().items():
             object.__setattr__(self, name, value)
         _refuse_unused(self)
+        if not isinstance(self.name, str):
+            raise ScheduleError(f"the name of a phase must be a string: received {self.name!r}. Put it in quotes.")
 
     def settings(self, epoch: int, steps_per_epoch: int) -> Settings:
         """Return the settings of an epoch of this phase.

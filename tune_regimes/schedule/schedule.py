@@ -36,9 +36,9 @@ class Schedule:
     phases: tuple[Phase, ...]
 
     def __post_init__(self) -> None:
-        phases = tuple(self.phases)
+        phases = tuple(self.phases) if isinstance(self.phases, (tuple, list)) else ()
         if not phases or not all(isinstance(phase, Phase) for phase in phases):
-            raise ScheduleError(f"a schedule needs one Phase or more: received {self.phases!r}. Add a Phase.")
+            raise ScheduleError(f"a schedule needs one Phase or more: received {self.phases!r}. Put them in a tuple.")
         object.__setattr__(self, "phases", tuple(_complete(phase) for phase in phases))
 
     @property

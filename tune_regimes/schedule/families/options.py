@@ -1,6 +1,7 @@
 """What families share: the options they hand to their phases, and lengths in epochs or as a fraction of the whole."""
 
 import math
+from numbers import Integral, Real
 from typing import TypedDict
 
 from tune_regimes.errors import ScheduleError
@@ -50,7 +51,7 @@ def whole_epochs(name: str, length: float, epochs: int) -> int:
         (3, 3, 3)
     """
     check_count("epochs", epochs, remedy=AT_LEAST_ONE)
-    if not isinstance(length, float):
+    if isinstance(length, Integral) or not isinstance(length, Real):
         return check_count(
             name, length, low=0, high=epochs, remedy="Give epochs as an integer, or a fraction in (0, 1)."
         )
