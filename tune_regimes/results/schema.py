@@ -20,13 +20,10 @@ STATUSES: Mapping[str, str] = {
     "completed": "It ran its whole schedule",
     "pruned": "The scheduler stopped it early, in favour of others",
     "diverged": "A loss was not finite, which ended it: a result, not an error",
-    "failed": "An error ended it; `reason` names the error",
+    "failed": "An error ended it, named in `reason`; a resumed study runs it again",
     "running": "It has not ended: it is in progress, or was interrupted and can be resumed",
 }
 """How a trial ended, and what that means."""
-
-ENDED = tuple(status for status in STATUSES if status != "running")
-"""The statuses of trials that have ended: nothing more will be trained."""
 
 ENDED = ("completed", "pruned", "diverged")
 """The statuses of trials that a resumed study does not run again."""
@@ -182,6 +179,6 @@ def _plain(value: Any) -> Any:
         return dict(value)
     if isinstance(value, Sequence | set | frozenset):
         return list(value)
-    if hasattr(value, "item"):
-        return value.item()
+    if hasattr(value, "tolist"):
+        return value.tolist()
     raise ValueError(f"a setting must be a number, a truth value, text, or a list or mapping of these; got {value!r}")

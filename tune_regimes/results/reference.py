@@ -1,0 +1,145 @@
+"""The reference of the tables, made from the schema: ``python -m tune_regimes.results.reference > docs/results.md``."""
+
+from collections.abc import Iterable, Sequence
+
+from tune_regimes.results.schema import EPOCHS, POINTS, SCHEMA_VERSION, STATUSES, TRIALS, Column
+
+_TEXT = """\
+# Results: files, tables and columns
+
+<!-- Made by `python -m tune_regimes.results.reference > docs/results.md`; a test holds the two in step. -->
+
+A study lives in one folder, `<storage>/<study>/`, on a local disk or at any address that pyarrow can open (`s3://`,
+`gs://`, `abfs://`, `hdfs://`):
+
+| path | content |
+|---|---|
+| `study.json` | what the study is: its name, task, space, seeds, metric, scheduler, searcher, versions, host |
+| `trials/<trial_id>.parquet` | one row: the trial, its configuration and schedule, how it ended, its final metrics |
+| `epochs/<trial_id>.parquet` | the complete history of the trial, one row per epoch |
+| `states/<trial_id>/` | what a resumed trial starts from; not for reading |
+
+- There is exactly one row per (`trial_id`, `epoch`), always. A trial owns its files and rewrites them whole; a file
+  appears complete or not at all. A study may be read while it runs, and no row is lost or doubled by a kill, a retry
+  or a resume.
+- Files whose names begin with a dot are writes in progress, or what is left of one that was killed. Readers of
+  Parquet folders skip them.
+- Schema version: {version}. It stands in `study.json`, in the column `schema_version` of `trials`, and in the
+  metadata of every Parquet file. It rises when a column changes its name, type, unit or meaning; a new column alone
+  does not raise it. Unit and meaning of a column are in the metadata of its Arrow field too.
+
+## Reading
+
+With this package, lazily:
+
+```python
+from tune_regimes import Results
+
+results = Results.load("~/studies/vgg-transition")     # or an address, as in s3://bucket/studies/vgg-transition
+results.trials, results.epochs, results.points         # pandas DataFrames
+results.best().schedule                                # the winning schedule
+results.export("tables", format="csv")                 # trials.csv, epochs.csv, points.csv
+```
+
+With no code of ours:
+
+```python
+import pandas as pd
+import pyarrow.dataset as ds
+
+epochs = pd.read_parquet("studies/vgg-transition/epochs")
+epochs = ds.dataset("studies/vgg-transition/epochs").to_table(filter=ds.field("epoch") == 60)
+```
+
+```sql
+-- DuckDB
+SELECT * FROM read_parquet('studies/vgg-transition/trials/*.parquet', union_by_name = true);
+```
+
+pandas and `ds.dataset(folder)` take the columns of a folder from its first file. Where trials differ in their columns
+(a space with conditions, a metric that some lack), use `Results`, DuckDB's `union_by_name`, or Polars with
+`missing_columns="insert"`: a column that a trial lacks is null in its rows.
+
+## trials: one row per trial
+
+{trials}
+
+`status` is one of:
+
+{statuses}
+
+## epochs: one row per trial and epoch
+
+{epochs}
+
+An epoch whose loss is not finite ends its trial as `diverged` and keeps its row: `train_loss` as it was measured (inf
+or nan), the test metrics null.
+
+## points: one row per configuration
+
+`Results.points`, and `points.parquet` or `points.csv` of an export. Trials that share a configuration and differ in
+their seed are one point.
+
+{points}
+
+- `mean`, `low` and `high` are of the final value of the study's metric. Only completed and pruned trials with a
+  finite value count; diverged, failed and running ones are counted in columns of their own and do not enter the mean.
+  A pruned trial's final value is that of the epoch at which it was stopped.
+- The interval is Student's t, mean +- t(n - 1) s / sqrt(n) at 95 %. It needs two seeds that count.
+- `Results.best()` takes the best mean among the points whose seeds all completed; where there is none, among those
+  whose seeds all ended without diverging or failing (some were pruned); only where there is none either, among all
+  that have a value. Equal means: the lower point number.
+
+## Further columns
+
+| table | columns | meaning |
+|---|---|---|
+| trials, points | `config.<setting>` | one per setting of the configuration; nested ones joined with dots |
+| trials | `final_<name>`, `best_<name>` | one pair for every further column of epochs that measures a metric |
+| epochs | `train_<metric>`, `test_<metric>` | every other metric of the task |
+
+Their types follow from the values, by one rule for all files, so that the files of a study read as one table:
+
+| values | type |
+|---|---|
+| numbers, whole or not | double (exact for whole numbers up to 2^53) |
+| truth values | bool |
+| text | string |
+| lists and anything else | string, as JSON |
+| null throughout | double |
+
+A setting that is a number in some trials and text in others is a number in some files and text in others: `Results`
+reads it as text, other readers may refuse it. The column `config` always holds the whole configuration with its exact
+types.
+
+## Exports
+
+`Results.export(directory, format)` writes `trials`, `epochs` and `points` as one file each, every file whole or not
+at all. It refuses to replace files unless `overwrite=True`. In CSV, null is an empty field and a value that is not a
+number is `nan` or `inf`.
+"""
+
+
+def reference() -> str:
+    """The text of ``docs/results.md``."""
+    return _TEXT.format(
+        version=SCHEMA_VERSION,
+        trials=_columns(TRIALS),
+        epochs=_columns(EPOCHS),
+        points=_columns(POINTS),
+        statuses=_table(("status", "meaning"), ((f"`{name}`", meaning) for name, meaning in STATUSES.items())),
+    )
+
+
+def _columns(columns: Sequence[Column]) -> str:
+    rows = ((f"`{c.name}`", c.type, c.unit, "no" if c.required else "yes", c.meaning) for c in columns)
+    return _table(("column", "type", "unit", "null", "meaning"), rows)
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines).replace("|  |", "| |")
+
+
+if __name__ == "__main__":
+    print(reference(), end="")
