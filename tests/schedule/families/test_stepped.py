@@ -79,6 +79,7 @@ def test_a_transition_epoch_outside_the_schedule_is_refused(epoch):
         ({"epochs": 0}, "epochs must be an integer of at least 1: received 0. Train for one epoch or more"),
         ({"large": Phase(lr=1.0, epochs=3)}, r"received large=Phase\(epochs=3\)\. Leave epochs out"),
         ({"small": Phase(lr=1.0, epochs=3)}, r"received small=Phase\(epochs=3\)\. Leave epochs out"),
+        ({"small": 0.01}, r"small must be a Phase: received 0\.01\. Write small=Phase\(lr="),
         ({"momentum_rule": "halve"}, "received 'halve'. Choose one of: keep, reset"),
         ({"weight_decay": -1.0}, "weight_decay must be finite and at least 0: received -1.0"),
     ],

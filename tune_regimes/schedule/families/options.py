@@ -79,8 +79,10 @@ def refuse_length(family: str, phase: Phase, name: str) -> Phase:
     """Return a phase that leaves its length to the family.
 
     Raises:
-        ScheduleError: The phase brings a length of its own.
+        ScheduleError: It is no phase, or brings a length of its own.
     """
+    if not isinstance(phase, Phase):
+        raise ScheduleError(f"{name} must be a Phase: received {phase!r}. Write {name}=Phase(lr=...).")
     if phase.epochs is not None:
         raise ScheduleError(
             f"{family} sets the length of its phases: received {name}=Phase(epochs={phase.epochs}). "
