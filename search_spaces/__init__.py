@@ -1,1 +1,5 @@
-"""Studies of the papers: one module per paper, each study a space, a schedule, a task, its scales and the claim it tests."""
+"""Studies of the papers: a space, a schedule, a task, its scales and the claims it tests; one module per paper."""
+
+from search_spaces.catalogue import OPTIONS, Scale, StudyEntry, find_study, studies
+
+__all__ = ["OPTIONS", "Scale", "StudyEntry", "find_study", "studies"]

@@ -1,0 +1,146 @@
+"""Synthetic results, in the schema of a study's tables, of which the truth is known."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+Tables = tuple[pd.DataFrame, pd.DataFrame]
+
+LARGE = ("momentum", "no_momentum")
+SMALL = ("classic", "reduced", "fig7", "adamw")
+EPOCHS = 12
+
+
+def make_trial(
+    point: int, seed: int, config: Mapping[str, Any], accuracy: float, status: str = "completed"
+) -> dict[str, Any]:
+    value = accuracy if status == "completed" else None
+    return {
+        "schema_version": 1,
+        "study": "two_regimes",
+        "trial_id": f"{point:05d}-s{seed}",
+        "point": point,
+        "seed": seed,
+        **{f"config.{name}": setting for name, setting in config.items()},
+        "status": status,
+        "final_test_accuracy": value,
+    }
+
+
+def make_epochs(trial_id: str, losses: np.ndarray, lr: float, momentum: float) -> list[dict[str, Any]]:
+    return [
+        {
+            "trial_id": trial_id,
+            "epoch": epoch + 1,
+            "phase": 1,
+            "epoch_in_phase": epoch + 1,
+            "lr": lr,
+            "momentum": momentum,
+            "weight_decay": 1e-4,
+            "optimizer": "sgd",
+            "train_loss": loss,
+            "train_accuracy": 1 - loss / 3,
+            "test_loss": loss + 0.1,
+            "test_accuracy": 1 - loss / 3,
+            "seconds": 0.1,
+            "inherited": False,
+        }
+        for epoch, loss in enumerate(losses)
+    ]
+
+
+@pytest.fixture
+def transition_tables() -> Callable[..., Tables]:
+    """Tables of ``transition_epoch`` with chosen effects on the test accuracy."""
+
+    def make(
+        *,
+        points: int = 12,
+        seeds: int = 3,
+        momentum_effect: Mapping[str, float] | float = 0.0,
+        reduced_effect: float = 0.0,
+        reference: float = 0.9,
+        best: float = 0.9,
+        noise: float = 0.003,
+        paired: bool = True,
+        diverged: Mapping[tuple[str, str], int] | None = None,
+        rng_seed: int = 1,
+    ) -> Tables:
+        rng = np.random.default_rng(rng_seed)
+        trials, epochs = [], []
+        configs = [{"large": "three_step", "small": "three_step", "transition_epoch": t} for t in (20, 30, 36)]
+        arms = [(large, small) for large in LARGE for small in SMALL]
+        shared = rng.integers(1, 60, size=points)
+        configs += [
+            {"large": large, "small": small, "transition_epoch": int(t if paired else rng.integers(1, 60))}
+            for t in shared
+            for large, small in arms
+        ]
+        remaining = dict(diverged or {})
+        for point, config in enumerate(configs):
+            arm = (config["large"], config["small"])
+            effect = momentum_effect if isinstance(momentum_effect, float) else momentum_effect.get(arm[1], 0.0)
+            mean = best - 0.1 * ((config["transition_epoch"] - 40) / 40) ** 2
+            mean += effect * (arm[0] == "momentum") + reduced_effect * (arm[1] == "reduced")
+            mean = reference if arm[0] == "three_step" else mean
+            for seed in range(seeds):
+                status = "diverged" if remaining.get(arm, 0) > 0 else "completed"
+                remaining[arm] = remaining.get(arm, 0) - 1
+                trial = make_trial(point, seed, config, mean + 0.01 * seed + noise * rng.normal(), status)
+                trials.append(trial)
+                losses = 2.3 * np.exp(-0.3 * np.arange(EPOCHS)) if status == "completed" else np.array([2.3, np.inf])
+                epochs += make_epochs(trial["trial_id"], losses, 0.1, 0.9)
+        return pd.DataFrame(trials), pd.DataFrame(epochs)
+
+    return make
+
+
+@pytest.fixture
+def sweep_tables() -> Callable[..., Tables]:
+    """Tables of ``lr_momentum`` in which (lr, momentum) acts as the learning rate lr / (1 - momentum)**power.
+
+    Step sizes above ``unstable`` diverge, those above ``broken`` end at chance, those above ``rough`` rise every other
+    epoch. Losses and accuracy depend on the acting rate alone, so with power 1 every claim on the sweep holds.
+    """
+
+    def make(
+        *,
+        power: float = 1.0,
+        momenta: tuple[float, ...] = (0.0, 0.9, 0.99),
+        points: int = 20,
+        seeds: int = 2,
+        unstable: float = 5.0,
+        broken: float = 4.0,
+        rough: float = 0.1,
+        noise: float = 0.001,
+    ) -> Tables:
+        rng = np.random.default_rng(3)
+        trials, epochs, point = [], [], 0
+        for momentum in momenta:
+            for step_size in np.geomspace(1e-3, 10, points) * np.exp(rng.uniform(-0.1, 0.1, points)):
+                lr = step_size * (1 - momentum)
+                acting = lr / (1 - momentum) ** power
+                for seed in range(seeds):
+                    losses = _losses(acting, rough) + noise * rng.normal(size=EPOCHS)
+                    losses = np.full(EPOCHS, 2.31) if acting > broken else losses
+                    status = "diverged" if acting > unstable else "completed"
+                    losses = np.array([2.9, np.nan]) if status == "diverged" else losses
+                    accuracy = (
+                        0.1 if acting > broken else 0.9 - 0.05 * np.log10(acting / 0.5) ** 2 + noise * rng.normal()
+                    )
+                    config = {"momentum": momentum, "step_size": step_size}
+                    trials.append(make_trial(point, seed, config, accuracy, status))
+                    epochs += make_epochs(trials[-1]["trial_id"], losses, lr, momentum)
+                point += 1
+        return pd.DataFrame(trials), pd.DataFrame(epochs)
+
+    return make
+
+
+def _losses(acting: float, rough: float) -> np.ndarray:
+    epoch = np.arange(EPOCHS)
+    falling = 2.3 * np.exp(-2.0 * acting**0.5 * (epoch + 0.1)) + 0.3 * acting
+    return falling + (0.2 * acting * (epoch % 2) if acting > rough else -0.001 * epoch)
