@@ -1,4 +1,4 @@
-"""Where states and results lie: a local folder, or any address that pyarrow can open (``s3://``, ``gs://``, ``abfs://``, ...).
+"""Where states and results lie: a local folder, or an address that pyarrow can open (``s3://``, ``gs://``, ...).
 
 Whatever is written appears whole or not at all, so a reader never meets half a file and a failed write leaves the
 previous version as it was. Every failure is a :class:`~tune_regimes.errors.StorageError` with its remedy.
@@ -96,12 +96,7 @@ class Storage:
             StorageError: Not writable, full, or a file where a folder is needed. The previous version is untouched.
         """
         with self._explained("write", relative):
-            if self.is_local:
-                _publish_locally(self.path(relative), data)
-            elif self.filesystem.type_name in _OBJECT_STORES:
-                _put(self.filesystem, self.path(relative), data)
-            else:
-                _put_and_move(self.filesystem, self.path(relative), data)
+            self._publish(self.path(relative), data)
 
     def read(self, relative: str) -> bytes:
         """The content of a file; StorageError when it is missing or cannot be read."""
@@ -135,9 +130,10 @@ class Storage:
 
     def check_writable(self) -> None:
         """Write and remove a small file, making the folder if needed; StorageError when that fails."""
-        name = f".check.{uuid4().hex[:12]}.tmp"
-        self.write(name, bytes(4096))
-        self.delete(name)
+        with self._explained("write to", ""):
+            path = self.path(_temporary_name("check"))
+            self._publish(path, bytes(4096))
+            self.filesystem.delete_file(path)
 
     def sweep(self, *, older_than: float = 3600.0) -> int:
         """Remove what writers that were killed in the middle of a write left behind, here and in every folder below.
@@ -156,6 +152,14 @@ class Storage:
                 self.filesystem.delete_file(path)
         return len(stale)
 
+    def _publish(self, path: str, data: Bytes) -> None:
+        if self.is_local:
+            _publish_locally(path, data)
+        elif self.filesystem.type_name in _OBJECT_STORES:
+            _put(self.filesystem, path, data)
+        else:
+            _put_and_move(self.filesystem, path, data)
+
     def _names(self, relative: str, kind: pafs.FileType, suffix: str) -> Names:
         with self._explained("list", relative):
             found = self.filesystem.get_file_info(pafs.FileSelector(self.path(relative), allow_not_found=True))
@@ -167,7 +171,7 @@ class Storage:
         try:
             yield
         except (OSError, pa.ArrowException) as error:
-            place = posixpath.join(str(self), relative) if relative else str(self)
+            place = self.child(relative) if relative else self
             raise StorageError(f"could not {action} {place}: {_cause(error)}; {_remedy(error)}") from error
 
     def __str__(self) -> str:
@@ -243,5 +247,4 @@ def _cause(error: BaseException) -> str:
 
 
 def _remedy(error: BaseException) -> str:
-    number = getattr(error, "errno", None)
-    return _REMEDIES.get(number or 0, "check the address, the credentials and the connection")
+    return _REMEDIES.get(getattr(error, "errno", None) or 0, "check the address, the credentials and the connection")

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tune_regimes.errors import StorageError, StudyError
@@ -190,12 +190,12 @@ def test_a_study_is_read_while_trials_are_rewritten(study: Storage, add: Add) ->
     assert sorted(os.listdir(study.path("trials"))) == study.list("trials")
 
 
-VALUES = (
-    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False) | st.text("ab1é", max_size=5)
-)
+NUMBERS = st.integers(-(2**70), 2**70) | st.floats(allow_nan=False)
+VALUES = st.none() | st.booleans() | NUMBERS | st.text("ab1é", max_size=5)
 CONFIGS = st.lists(st.dictionaries(st.sampled_from("abc"), VALUES), min_size=1, max_size=4)
 
 
+@settings(deadline=None, max_examples=40)
 @given(CONFIGS)
 def test_any_configurations_read_as_one_table(configs: list[dict[str, object]]) -> None:
     storage = Storage("mock:///study")

@@ -45,10 +45,12 @@ With no code of ours:
 
 ```python
 import pandas as pd
+import polars
 import pyarrow.dataset as ds
 
 epochs = pd.read_parquet("studies/vgg-transition/epochs")
 epochs = ds.dataset("studies/vgg-transition/epochs").to_table(filter=ds.field("epoch") == 60)
+epochs = polars.read_parquet("studies/vgg-transition/epochs/*.parquet")
 ```
 
 ```sql
@@ -56,9 +58,9 @@ epochs = ds.dataset("studies/vgg-transition/epochs").to_table(filter=ds.field("e
 SELECT * FROM read_parquet('studies/vgg-transition/trials/*.parquet', union_by_name = true);
 ```
 
-pandas and `ds.dataset(folder)` take the columns of a folder from its first file. Where trials differ in their columns
-(a space with conditions, a metric that some lack), use `Results`, DuckDB's `union_by_name`, or Polars with
-`missing_columns="insert"`: a column that a trial lacks is null in its rows.
+pandas, pyarrow and Polars take the columns of a folder from its first file. Where trials differ in their columns
+(a space with conditions, a metric that some lack), use `Results` or DuckDB's `union_by_name`: a column that a trial
+lacks is null in its rows.
 
 ## trials: one row per trial
 

@@ -32,7 +32,7 @@ def read_spec(storage: Storage) -> dict[str, Any]:
         version = {name: spec[name] for name in _NEEDED}["schema_version"]
     except (ValueError, TypeError, KeyError) as error:
         raise StudyError(
-            f"{storage}/{FILE} must hold {', '.join(_NEEDED)}; it is damaged ({error!r}); restore it from a copy"
+            f"{storage.child(FILE)} must hold {', '.join(_NEEDED)}; it is damaged ({error!r}); restore it from a copy"
         ) from error
     if version > SCHEMA_VERSION:
         raise StudyError(

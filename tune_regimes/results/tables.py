@@ -136,7 +136,7 @@ def _read(storage: Storage, relative: str) -> pa.Table:
         return pq.ParquetFile(pa.BufferReader(storage.read(relative))).read()
     except pa.ArrowException as error:
         raise StorageError(
-            f"a table's file must be whole Parquet; {storage}/{relative} is not ({str(error).strip()}); "
+            f"a table's file must be whole Parquet; {storage.child(relative)} is not ({str(error).strip()}); "
             "delete it and resume the study: the trial then writes it again"
         ) from error
 
