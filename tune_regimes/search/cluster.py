@@ -12,6 +12,7 @@ from tune_regimes.errors import ResourceError, TaskError
 from tune_regimes.tasks import TaskSpec
 
 _QUIET = {
+    "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",

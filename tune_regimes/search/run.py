@@ -40,22 +40,30 @@ class StudyInterrupted(Exception):  # noqa: N818 (not an error: the study stoppe
 def run_study(study: "Study", storage: str, options: RunOptions, on_progress: Callable[[Progress], None] | None) -> Results:
     """Run or resume a study; `Study.run` documents it."""
     folder = Storage(storage).child(study.name)
-    stored = _stored_trials(study, folder)
-    if options.address is None:
-        check_data(study.task)
-    with cluster(options.address):
-        slots = check_resources(options.cpus_per_trial, options.gpus_per_trial)
-        check_importable(study.task)
-        is_new = not folder.exists(FILE)
-        if is_new:
-            write_spec(folder, with_circumstances(study.spec()))
-        try:
+    with _nothing_left_of_a_mistake(folder):
+        stored = _stored_trials(study, folder)
+        if options.address is None:
+            check_data(study.task)
+        with cluster(options.address):
+            slots = check_resources(options.cpus_per_trial, options.gpus_per_trial)
+            check_importable(study.task)
+            if not folder.exists(FILE):
+                write_spec(folder, with_circumstances(study.spec()))
             _fit(study, folder, options, stored, min(slots, options.max_concurrent or slots), on_progress)
-        except UsageError:
-            if is_new and not folder.list("trials"):
-                folder.delete()
-            raise
     return Results.load(folder.uri)
+
+
+@contextlib.contextmanager
+def _nothing_left_of_a_mistake(folder: Storage) -> Iterator[None]:
+    """Remove what this run has put down when a mistake ends it before the first trial has stored anything."""
+    was_there, was_study = folder.exists(), folder.exists(FILE)
+    try:
+        yield
+    except UsageError:
+        with contextlib.suppress(UsageError):
+            if not folder.list("trials") and not was_study:
+                folder.delete(FILE if was_there else "")
+        raise
 
 
 def _stored_trials(study: "Study", folder: Storage) -> StoredTrials:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from inspect import signature
 from typing import Any
 
 from ray.tune.schedulers import TrialScheduler
@@ -85,6 +86,14 @@ class Study:
         """Number of trials: configs times seeds."""
         return self.points * len(self.seeds)
 
+    def replaced(self, **changes: Any) -> "Study":
+        """The same study with some arguments of the constructor changed.
+
+        Raises:
+            StudyError: As the constructor.
+        """
+        return Study(**({name: getattr(self, name) for name in signature(Study).parameters} | changes))
+
     def open_points(self, known: Mapping[int, Mapping[str, Any]]) -> Points:
         """The source of configs of one run.
 
@@ -103,6 +112,7 @@ class Study:
             "task": self.task.to_dict(),
             "space": describe_space(self.space),
             "samples": self.samples,
+            "trials": self.trials,
             "seeds": self.seeds,
             "metric": self.metric,
             "mode": self.mode,

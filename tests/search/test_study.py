@@ -1,0 +1,80 @@
+"""Defining a study: everything that can be refused is refused before anything runs."""
+
+import pytest
+from ray import tune
+from ray.tune.schedulers import ASHAScheduler, FIFOScheduler
+
+import tune_regimes as tr
+from tune_regimes.errors import ScheduleError, StudyError
+from tune_regimes.search.options import RunOptions
+from tune_regimes.search.schedulers import acts_on_results, make_scheduler
+
+
+def schedule(config):
+    return tr.two_phase(
+        epochs=4, transition_epoch=config["at"], large=tr.Phase(lr=0.1), small=tr.Phase(lr=0.01, momentum=0.9)
+    )
+
+
+def study(**changes):
+    arguments = {
+        "name": "s", "task": tr.task("digits/mlp"), "schedule": schedule, "space": {"at": tune.randint(0, 5)}, "samples": 3, "seeds": 2,
+    }  # fmt: skip
+    return tr.Study(**(arguments | changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"name": "a/b"}, "names a folder; got 'a/b'"),
+        ({"samples": 0}, "samples must be a whole number of at least 1; got 0"),
+        ({"seeds": 0}, "seeds must be a whole number of at least 1; got 0"),
+        ({"seeds": [1, 1]}, r"distinct and at least one; got \[1, 1\]"),
+        ({"mode": "best"}, "'max' or 'min'; got 'best'"),
+        ({"scheduler": "pbt"}, "fifo, asha, hyperband or a Ray TrialScheduler; got 'pbt'"),
+        ({"searcher": "bayes"}, "random, grid, optuna; got 'bayes'"),
+        ({"searcher": "grid"}, "random domains for"),
+    ],
+)
+def test_an_argument_that_cannot_be_used_is_refused_with_a_remedy(changes, message):
+    with pytest.raises(StudyError, match=message):
+        study(**changes)
+
+
+def test_a_schedule_that_is_not_valid_for_a_config_is_refused_at_once():
+    with pytest.raises(ScheduleError, match="transition_epoch"):
+        study(space={"at": tune.grid_search([2, 9])})
+
+
+def test_trials_are_configs_times_seeds():
+    assert (study().points, study().trials) == (3, 6)
+    assert study(searcher="optuna", points_to_evaluate=[{"at": 1}]).trials == 8
+    assert study(space={"at": tune.grid_search([1, 2])}, searcher="grid", samples=1, seeds=[4, 7]).trials == 4
+
+
+def test_two_schedule_functions_that_differ_give_different_specifications():
+    def other(config):
+        return tr.Schedule((tr.Phase(lr=0.1, epochs=4),))
+
+    assert study().spec() == study().spec()
+    assert study().spec() != study(schedule=other).spec()
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"cpus_per_trial": -1.0}, {"max_concurrent": 0}, {"time_budget": 0}, {"max_failures": -1}, {"save_every": float("nan")}]
+)
+def test_run_options_that_make_no_sense_are_refused(wrong):
+    with pytest.raises(StudyError, match=next(iter(wrong))):
+        RunOptions(**wrong)
+
+
+def test_only_a_scheduler_that_acts_needs_every_result():
+    assert not acts_on_results(make_scheduler("fifo", epochs=10))
+    assert not acts_on_results(FIFOScheduler())
+    assert acts_on_results(make_scheduler("asha", epochs=10))
+    assert acts_on_results(make_scheduler("hyperband", epochs=10))
+
+
+def test_a_scheduler_of_ray_is_used_as_it_is():
+    own = ASHAScheduler(time_attr="epoch", max_t=7)
+    assert make_scheduler(own, epochs=10) is own
