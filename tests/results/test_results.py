@@ -51,6 +51,12 @@ def test_the_best_point_brings_its_config_its_schedule_and_its_best_seed(study: 
     assert best.mean == pytest.approx(0.81)
 
 
+def test_the_ranking_puts_whole_points_before_pruned_ones_and_these_before_flawed_ones(study: Storage) -> None:
+    ranking = Results.load(study).ranking()
+    assert ranking["point"].tolist() == [0, 2, 3, 1]
+    assert ranking.index.tolist() == [0, 1, 2, 3]
+
+
 def test_the_smallest_metric_is_best_where_the_study_says_so(storage: Storage, add: Add) -> None:
     write_spec(storage, {"name": "demo", "metric": "test_loss", "mode": "min", "seeds": [7]})
     for point, loss in enumerate((0.5, 0.3, 0.4)):

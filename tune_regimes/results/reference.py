@@ -88,9 +88,9 @@ their seed are one point.
   finite value count; diverged, failed and running ones are counted in columns of their own and do not enter the mean.
   A pruned trial's final value is that of the epoch at which it was stopped.
 - The interval is Student's t, mean +- t(n - 1) s / sqrt(n) at 95 %. It needs two seeds that count.
-- `Results.best()` takes the best mean among the points whose seeds all completed; where there is none, among those
-  whose seeds all ended without diverging or failing (some were pruned); only where there is none either, among all
-  that have a value. Equal means: the lower point number.
+- `Results.ranking()` lists the points with a value, best first, and `Results.best()` is its first: points whose seeds
+  all completed come before those whose seeds all ended without diverging or failing (some were pruned), and these
+  before the rest. Among points that ended alike the mean decides; of equal means, the lower point number.
 
 ## Further columns
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from tune_regimes.errors import StorageError, StudyError
 from tune_regimes.results.schema import arrow_schema
 from tune_regimes.results.spec import read_spec
-from tune_regimes.results.summary import best_point, final_values, summarise
+from tune_regimes.results.summary import best_point, final_values, rank, summarise
 from tune_regimes.results.tables import read_table
 from tune_regimes.storage import Storage
 
@@ -107,11 +107,16 @@ class Results:
         """
         return summarise(self.trials, self.metric)
 
-    def best(self) -> Best:
-        """The point with the best mean of the final metric.
+    def ranking(self) -> "pd.DataFrame":
+        """The points that have a value, best first; :meth:`best` is the first of them.
 
-        Points all of whose seeds completed come first; only where there is none, those with pruned seeds, and only
-        where there is none either, those with a diverged, failed or unfinished seed.
+        Points all of whose seeds completed come before those with pruned seeds, and these before those with a diverged,
+        failed or unfinished one; among those that ended alike, the mean decides.
+        """
+        return rank(self.points, self.mode, self.seeds)
+
+    def best(self) -> Best:
+        """The first point of :meth:`ranking`, ready to run.
 
         Raises:
             StudyError: No trial has completed or was pruned yet, or no epoch reports the study's metric.

@@ -83,30 +83,31 @@ def summarise(trials: "pd.DataFrame", metric: str) -> "pd.DataFrame":
     return table.reset_index()[[*(column.name for column in POINTS), *settings]]
 
 
-def best_point(points: "pd.DataFrame", mode: str, seeds: int) -> "pd.Series[Any]":
-    """The row of the best point by its mean ("max" or "min"), the first of equals.
+def rank(points: "pd.DataFrame", mode: str, seeds: int) -> "pd.DataFrame":
+    """The points that have a value, best first: by how their ``seeds`` ended, then by their mean ("max" or "min").
 
-    A point is only compared with points that ended as well as it did: first those whose ``seeds`` all completed; where
-    there is none, those whose seeds all ended without diverging or failing; where there is none, any with a value.
-
-    Raises:
-        StudyError: No point has a value yet.
+    Points all of whose seeds completed come first, then those whose seeds all ended without diverging or failing, then
+    those with a diverged, failed or unfinished seed. Of equals, the first stays first.
     """
     valued = points[points["n"] > 0]
-    if valued.empty:
+    unharmed = valued["n_seeds"] == valued["n"]
+    whole = unharmed & (valued["n_completed"] >= seeds)
+    sound = unharmed & (valued["n_completed"] + valued["n_pruned"] >= seeds)
+    merit = whole.astype(int) + sound.astype(int)
+    order = np.lexsort((valued["mean"] * (1 if mode == "min" else -1), -merit))
+    return valued.iloc[order].reset_index(drop=True)
+
+
+def best_point(points: "pd.DataFrame", mode: str, seeds: int) -> "pd.Series[Any]":
+    """The first row of :func:`rank`; StudyError when no point has a value yet."""
+    ranked = rank(points, mode, seeds)
+    if ranked.empty:
         held = {status: int(points[f"n_{status}"].sum()) for status in STATUSES}
         raise StudyError(
             f"the best point needs a trial that completed or was pruned; got {described(held)}; "
             "resume the study, or widen its space where every trial diverged"
         )
-    whole = valued["n_completed"] >= seeds
-    sound = valued["n_completed"] + valued["n_pruned"] >= seeds
-    unharmed = valued["n_seeds"] == valued["n"]
-    for eligible in (whole & unharmed, sound & unharmed):
-        if eligible.any():
-            valued = valued[eligible]
-            break
-    best: pd.Series[Any] = valued.sort_values("mean", ascending=mode == "min", kind="stable").iloc[0]
+    best: pd.Series[Any] = ranked.iloc[0]
     return best
 
 
