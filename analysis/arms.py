@@ -1,8 +1,9 @@
 """Compare two arms of a study: points that differ in one setting, and in a transition epoch drawn at random.
 
 So that the scatter of the transition epochs does not hide what is asked, the difference is taken within blocks of
-equal or neighbouring transition epochs. Diverged runs have no accuracy to average; they are counted instead: where they are more
-frequent in one arm than in the other the arms differ, where they are many nothing is concluded from the rest.
+equal or neighbouring transition epochs. Points are the units: their seeds are averaged, so that the intervals are those
+of these seeds. Diverged runs have no accuracy to average; they are counted instead: where they are more frequent in one
+arm than in the other the arms differ, where they are many nothing is concluded from the rest.
 """
 
 from collections.abc import Mapping

@@ -44,7 +44,7 @@ def describe_runs(trials: pd.DataFrame, epochs: pd.DataFrame) -> pd.DataFrame:
     ended = trials[trials["status"].isin(["completed", "diverged"])]
     settings = first_settings(ended, epochs)
     curves = loss_curves(ended, epochs)
-    final = curves.ffill(axis=1).iloc[:, -1] if curves.shape[1] else pd.Series(dtype=float)
+    final = curves.ffill(axis=1).iloc[:, -1] if curves.shape[1] else pd.Series(index=curves.index, dtype=float)
     broken = final >= LEARNED * initial_loss(settings, curves)
     diverges = (ended["status"] == "diverged").groupby(ended["point"]).any()
     diverges |= broken.groupby("point").any().reindex(diverges.index, fill_value=False)
@@ -54,9 +54,10 @@ def describe_runs(trials: pd.DataFrame, epochs: pd.DataFrame) -> pd.DataFrame:
 
 def initial_loss(settings: pd.DataFrame, curves: pd.DataFrame) -> float:
     """Training loss of the first epoch at the smallest step size that has one, over seeds; NaN without runs."""
-    first = curves.iloc[:, 0].groupby("point").mean() if curves.shape[1] else pd.Series(dtype=float)
-    known = settings.loc[settings.index.isin(first.index), "step_size"]
-    return float(first.loc[known.index[int(known.argmin())]]) if len(known) else float("nan")
+    known = settings.loc[settings.index.isin(curves.index.get_level_values("point")), "step_size"]
+    if known.empty:
+        return float("nan")
+    return float(curves.loc[known.index[int(known.argmin())]].iloc[:, 0].mean())
 
 
 def share_falling(curves: pd.DataFrame) -> pd.Series:

@@ -18,7 +18,7 @@ ALPHA = 0.05
 MARGIN = 0.01
 """Difference of accuracies that counts as none, unless told otherwise: one percentage point."""
 
-BOOTSTRAP_DRAWS = 2000
+BOOTSTRAP_DRAWS = 1000
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,8 @@ def by_momentum(table: pd.DataFrame) -> dict[float, pd.DataFrame]:
 def loss_curves(trials: pd.DataFrame, epochs: pd.DataFrame, column: str = "train_loss") -> pd.DataFrame:
     """A column of the epochs of every completed trial: rows (point, seed), columns epoch 1, 2, ..."""
     done = trials.loc[trials["status"] == "completed", ["trial_id", "point", "seed"]]
-    return epochs.merge(done, on="trial_id").pivot(index=["point", "seed"], columns="epoch", values=column)
+    rows = epochs.merge(done, on="trial_id")
+    return rows.set_index(["point", "seed", "epoch"])[column].astype(float).unstack("epoch")
 
 
 def mean_curves(trials: pd.DataFrame, epochs: pd.DataFrame, most_epochs: int | None = None) -> pd.DataFrame:

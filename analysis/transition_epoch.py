@@ -96,7 +96,7 @@ def best_against_reference(trials: pd.DataFrame, margin: float = MARGIN) -> Verd
     if reason := _missing(n):
         return Verdict("P0-21", statement, UNDECIDED, test, n=n, note=reason)
     two, three = held_out(wide, bins), held_out(wide, references)
-    if not np.isfinite(two - three).all():
+    if not np.isfinite([two, three]).all():
         note = "in some seed the runs that decide diverged"
         return Verdict("P0-21", statement, UNDECIDED, test, n=n, note=note)
     effect = mean_effect(two - three)
