@@ -62,7 +62,9 @@ def run_python(code):
     return done.stdout
 
 
-HEAVY = "('torch', 'ray', 'pandas', 'pyarrow', 'optuna', 'matplotlib', 'rich', 'torchvision', 'sklearn', 'scipy', 'numpy')"
+HEAVY = (
+    "('torch', 'ray', 'pandas', 'pyarrow', 'optuna', 'matplotlib', 'rich', 'torchvision', 'sklearn', 'scipy', 'numpy')"
+)
 
 
 def test_importing_the_package_and_building_a_schedule_loads_nothing_heavy():

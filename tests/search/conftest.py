@@ -11,14 +11,3 @@ def ray_cluster():
 
     with cluster(None):
         yield ray
-
-
-@pytest.fixture
-def rows_of():
-    """The epochs of a study without what differs from run to run: (trial_id, epoch) -> values."""
-
-    def rows(results):
-        frame = results.epochs.drop(columns="seconds").astype(object)
-        return {(row["trial_id"], row["epoch"]): tuple(row) for _, row in frame.where(frame.notna(), None).iterrows()}
-
-    return rows

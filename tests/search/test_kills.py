@@ -1,4 +1,4 @@
-"""Processes that are really killed: the driver, a worker. Nothing is lost or doubled, and every value is that of a quiet run."""
+"""Processes that are really killed: nothing is lost or doubled, and every value is that of a quiet run."""
 
 import os
 import signal
@@ -135,7 +135,7 @@ def test_a_trial_whose_worker_is_killed_goes_on_from_its_last_state(driver, quie
     assert exact_rows(results.epochs) == quiet
 
 
-def test_a_trial_that_never_gets_through_is_a_failure_with_its_reason_and_can_be_run_again(driver, tmp_path, ray_cluster):
+def test_a_trial_that_never_gets_through_has_failed_with_a_reason_and_can_be_run_again(driver, tmp_path, ray_cluster):
     def kill_all(progress):
         for pid in workers_of(os.getpid()):
             os.kill(pid, signal.SIGKILL)

@@ -1,6 +1,7 @@
 """Studies that really run on Ray: the values, the ways to end, and what a mistake leaves behind."""
 
 import os
+import signal
 import subprocess
 import sys
 import types
@@ -10,6 +11,8 @@ from ray import tune
 
 import tune_regimes as tr
 from tune_regimes.errors import ResourceError, StorageError, StudyError, TaskError
+from tune_regimes.search import StudyInterrupted
+from tune_regimes.training import Numerics
 
 pytestmark = pytest.mark.usefixtures("ray_cluster")
 
@@ -19,13 +22,14 @@ EPOCHS = 6
 
 def schedule(config):
     large = tr.Phase(lr=config.get("lr", 0.1))
-    return tr.two_phase(epochs=EPOCHS, transition_epoch=config["at"], large=large, small=tr.Phase(lr=0.01, momentum=0.9))
+    return tr.two_phase(
+        epochs=EPOCHS, transition_epoch=config["at"], large=large, small=tr.Phase(lr=0.01, momentum=0.9)
+    )
 
 
 def study(**changes):
-    arguments = {
-        "name": "s", "task": TASK, "schedule": schedule, "space": {"at": tune.randint(0, EPOCHS + 1)}, "samples": 3, "seeds": 2,
-    }  # fmt: skip
+    space = {"at": tune.randint(0, EPOCHS + 1)}
+    arguments = {"name": "s", "task": TASK, "schedule": schedule, "space": space, "samples": 3, "seeds": 2}
     return tr.Study(**(arguments | changes))
 
 
@@ -35,51 +39,71 @@ def exactly_once(results):
     return (counts == 1).all() and len(counts) == lengths.sum()
 
 
-def test_a_study_has_the_values_of_a_plain_loop_over_its_schedules(tmp_path):
-    results = study().run(tmp_path)
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, ray_cluster):
+    """A finished study: its storage, its results, and the progress that it showed."""
+    storage, seen = tmp_path_factory.mktemp("finished"), []
+    results = study().run(storage, on_progress=seen.append)
+    return storage, results, seen
+
+
+def test_a_study_has_the_values_of_a_plain_loop_over_its_schedules(finished):
+    _, results, _ = finished
     assert (results.trials.status == "completed").all()
     assert len(results.trials) == 6
     assert exactly_once(results)
     task = TASK.build()
     for trial in results.trials.itertuples():
-        import torch
-
-        torch.set_num_threads(1)
         plan = tr.Schedule.from_json(trial.schedule)
-        trajectory = tr.Trajectory(task, seed=trial.seed)
+        trajectory = tr.Trajectory(task, seed=trial.seed, numerics=Numerics(threads=1))
         records = [trajectory.advance(plan.settings(e, trajectory.steps_per_epoch)) for e in range(plan.epochs)]
         rows = results.epochs[results.epochs.trial_id == trial.trial_id].sort_values("epoch")
         for name in ("train_loss", "train_accuracy", "test_loss", "test_accuracy"):
             assert list(rows[name]) == [record[name] for record in records]
 
 
-def test_running_a_finished_study_again_changes_nothing(tmp_path):
-    first = study().run(tmp_path)
-    again = study().resume(tmp_path)
-    assert first.trials.equals(again.trials)
-    assert first.epochs.equals(again.epochs)
+def test_progress_counts_trials_and_epochs_to_the_end(finished):
+    _, results, seen = finished
+    last = seen[-1]
+    assert last.states["completed"] == last.trials == 6
+    assert (last.epochs, last.epochs_left) == (6 * EPOCHS, 0)
+    assert last.best == results.trials.final_test_accuracy.max()
 
 
-def test_asha_prunes_and_a_resume_leaves_the_pruned_pruned(tmp_path):
+def test_running_a_finished_study_again_changes_nothing(finished):
+    storage, before, _ = finished
+    again = study().resume(storage)
+    assert before.trials.equals(again.trials)
+    assert before.epochs.equals(again.epochs)
+
+
+def test_a_changed_study_is_not_mixed_into_a_stored_one(finished):
+    storage, before, _ = finished
+    with pytest.raises(StudyError, match="samples: stored 3, asked 4"):
+        study(samples=4).run(storage)
+    assert tr.Results.load(str(storage / "s")).trials.equals(before.trials)
+
+
+def test_asha_prunes_what_is_worse_goes_on_past_what_diverges_and_a_resume_keeps_both(tmp_path):
     def many():
-        return study(samples=10, scheduler="asha", space={"at": tune.randint(0, 7), "lr": tune.loguniform(1e-5, 0.3)})
+        lrs = tune.grid_search([1e20, 0.2, 0.1, 1e-5, 2e-5, 3e-5, 4e-5, 5e-5])
+        return study(samples=1, seeds=1, scheduler="asha", space={"at": EPOCHS, "lr": lrs})
 
     results = many().run(tmp_path)
-    counts = results.trials.status.value_counts()
-    assert counts["pruned"] >= 1
-    assert counts["completed"] >= 1
-    assert set(counts.index) == {"pruned", "completed"}
+    by_lr = results.trials.set_index("config.lr").status
+    assert by_lr[1e20] == "diverged"
+    assert "pruned" in set(by_lr)
+    assert "completed" in set(by_lr)
     assert exactly_once(results)
     pruned = results.trials[results.trials.status == "pruned"]
     assert (pruned.epochs < EPOCHS).all()
     assert pruned.reason.str.contains("stopped by").all()
-    again = many().resume(tmp_path)
-    assert dict(again.trials.status) == dict(results.trials.status)
+    assert dict(many().resume(tmp_path).trials.status) == dict(results.trials.status)
 
 
 def test_hyperband_pauses_trials_and_takes_them_up_from_their_states(tmp_path):
-    results = study(samples=6, scheduler="hyperband").run(tmp_path)
-    assert len(results.trials) == 12
+    results = study(samples=6, seeds=1, scheduler="hyperband").run(tmp_path)
+    assert len(results.trials) == 6
     assert set(results.trials.status) <= {"completed", "pruned"}
     assert (results.trials.status == "completed").any()
     assert exactly_once(results)
@@ -87,48 +111,40 @@ def test_hyperband_pauses_trials_and_takes_them_up_from_their_states(tmp_path):
 
 def test_tpe_evaluates_all_its_points_with_all_seeds_and_takes_up_a_stopped_search(tmp_path):
     def search():
-        return study(samples=5, searcher="optuna", space={"at": tune.randint(0, 7), "lr": tune.loguniform(1e-4, 1.0)})
+        return study(samples=3, searcher="optuna", space={"at": tune.randint(0, 7), "lr": tune.loguniform(1e-4, 1.0)})
 
     results = search().run(tmp_path)
-    assert sorted(results.trials.groupby("point").size()) == [2] * 5
+    assert list(results.trials.groupby("point").size()) == [2] * 3
     lost = results.trials.trial_id.iloc[-1]
     for table in ("trials", "epochs"):
         (tmp_path / "s" / table / f"{lost}.parquet").unlink()
-    again = search().resume(tmp_path)
-    assert again.trials.drop(columns=["wall_seconds", "train_seconds"]).equals(
-        results.trials.drop(columns=["wall_seconds", "train_seconds"])
-    )
+    times = ["wall_seconds", "train_seconds"]
+    assert search().resume(tmp_path).trials.drop(columns=times).equals(results.trials.drop(columns=times))
 
 
-def test_a_diverging_trial_is_a_result_and_the_search_goes_on(tmp_path):
-    for scheduler in ("fifo", "asha"):
-        results = study(
-            name=scheduler, scheduler=scheduler, seeds=1, samples=1, space={"at": EPOCHS, "lr": tune.grid_search([1e20, 0.1])}
-        ).run(tmp_path)
-        by_lr = results.trials.set_index("config.lr").status
-        assert by_lr[1e20] == "diverged"
-        assert by_lr[0.1] == "completed"
+def test_an_interrupted_study_keeps_its_rows_and_goes_on_from_them(tmp_path):
+    def long():
+        return study(
+            samples=2,
+            seeds=1,
+            space={"at": tune.randint(1, 9)},
+            schedule=lambda c: tr.cosine(epochs=600 + c["at"], lr=0.1),
+        )
 
+    def interrupt(progress):
+        if progress.epochs >= 20:
+            os.kill(os.getpid(), signal.SIGINT)
 
-def test_a_spent_time_budget_leaves_a_study_that_goes_on_to_the_same_values(tmp_path, rows_of):
-    def long(name):
-        return study(name=name, samples=4, schedule=lambda c: tr.cosine(epochs=60 + c["at"], lr=0.1))
-
-    stopped = long("stopped").run(tmp_path, time_budget=3.0)
-    assert (stopped.trials.status == "running").any() or len(stopped.trials) < 8
-    whole = long("stopped").resume(tmp_path)
-    assert (whole.trials.status == "completed").all()
-    assert exactly_once(whole)
-    assert rows_of(whole) == rows_of(long("whole").run(tmp_path))
-
-
-def test_progress_counts_trials_and_epochs_to_the_end(tmp_path):
-    seen = []
-    study().run(tmp_path, on_progress=seen.append)
-    last = seen[-1]
-    assert last.states["completed"] == last.trials == 6
-    assert (last.epochs, last.epochs_left) == (6 * EPOCHS, 0)
-    assert last.best is not None
+    with pytest.raises(StudyInterrupted, match="can be resumed"):
+        long().run(tmp_path, on_progress=interrupt)
+    before = tr.Results.load(str(tmp_path / "s"))
+    assert "running" in set(before.trials.status)
+    assert before.epochs.shape[0] >= 20
+    after = long().resume(tmp_path)
+    assert (after.trials.status == "completed").all()
+    assert exactly_once(after)
+    kept = before.epochs.merge(after.epochs, on=["trial_id", "epoch", "train_loss", "test_loss", "lr"])
+    assert len(kept) == len(before.epochs)
 
 
 def test_asking_for_more_gpus_than_there_are_is_refused_at_once_and_nothing_is_written(tmp_path):
@@ -151,13 +167,6 @@ def test_a_task_that_the_workers_cannot_import_is_refused_and_nothing_is_written
     with pytest.raises(TaskError, match="importing 'only_on_the_driver' of task 'driver/only' failed there"):
         study(task=tr.task("driver/only")).run(tmp_path)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_changed_study_is_not_mixed_into_a_stored_one(tmp_path):
-    before = study().run(tmp_path)
-    with pytest.raises(StudyError, match="samples: stored 3, asked 4"):
-        study(samples=4).run(tmp_path)
-    assert tr.Results.load(str(tmp_path / "s")).trials.equals(before.trials)
 
 
 def test_resuming_what_is_not_there_is_refused(tmp_path):

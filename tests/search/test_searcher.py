@@ -28,9 +28,7 @@ class Told(Points):
 
 
 def searcher(points, stored=(), replay=False, seeds=(0, 1)):
-    return StudySearcher(
-        points, schedule, seeds, dict(stored), replay=replay, metric="test_accuracy", mode="max"
-    )
+    return StudySearcher(points, schedule, seeds, dict(stored), replay=replay, metric="test_accuracy", mode="max")
 
 
 def suggestions(search, limit=20):
@@ -90,12 +88,12 @@ def test_stored_outcomes_count_towards_the_mean():
 
 
 def test_a_point_with_a_diverged_or_failed_seed_has_no_value():
-    for ending in (lambda s: s.on_trial_complete("t1", result(-1e30, "diverged")), lambda s: s.on_trial_complete("t1", error=True)):
+    for ending in ({"result": result(-1e30, "diverged")}, {"error": True}):
         points = Told([{"lr": 0.1}])
         search = searcher(points)
         suggestions(search)
         search.on_trial_complete("t0", result(0.4))
-        ending(search)
+        search.on_trial_complete("t1", **ending)
         assert points.outcomes == {0: (None, False)}
 
 

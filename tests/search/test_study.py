@@ -17,9 +17,8 @@ def schedule(config):
 
 
 def study(**changes):
-    arguments = {
-        "name": "s", "task": tr.task("digits/mlp"), "schedule": schedule, "space": {"at": tune.randint(0, 5)}, "samples": 3, "seeds": 2,
-    }  # fmt: skip
+    space, task = {"at": tune.randint(0, 5)}, tr.task("digits/mlp")
+    arguments = {"name": "s", "task": task, "schedule": schedule, "space": space, "samples": 3, "seeds": 2}
     return tr.Study(**(arguments | changes))
 
 
@@ -61,7 +60,14 @@ def test_two_schedule_functions_that_differ_give_different_specifications():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"cpus_per_trial": -1.0}, {"max_concurrent": 0}, {"time_budget": 0}, {"max_failures": -1}, {"save_every": float("nan")}]
+    "wrong",
+    [
+        {"cpus_per_trial": -1.0},
+        {"max_concurrent": 0},
+        {"time_budget": 0},
+        {"max_failures": -1},
+        {"save_every": float("nan")},
+    ],
 )
 def test_run_options_that_make_no_sense_are_refused(wrong):
     with pytest.raises(StudyError, match=next(iter(wrong))):

@@ -1,6 +1,7 @@
 """The Ray cluster: start or join it, and refuse at once what it cannot do."""
 
 import importlib
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -38,7 +39,12 @@ def cluster(address: str | None) -> Iterator[None]:
         yield
         return
     try:
-        ray.init(address=address or "local", include_dashboard=None if address else False, log_to_driver=False, logging_level="ERROR")
+        ray.init(
+            address=address or "local",
+            include_dashboard=None if address else False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+        )
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise ResourceError(
             f"address must be that of a running Ray cluster; got {address!r}: {_first_line(error)}. "
@@ -56,11 +62,12 @@ def check_resources(cpus: float, gpus: float) -> int:
     Raises:
         ResourceError: If not even one trial fits.
     """
-    has = ray.cluster_resources()
+    has = ray.cluster_resources()  # type: ignore[no-untyped-call]
     for name, asked in (("CPU", cpus), ("GPU", gpus)):
         if asked > has.get(name, 0.0):
             raise ResourceError(
-                f"a trial must fit on the cluster: it asks for {asked:g} {name}s, the cluster has {has.get(name, 0.0):g}; "
+                f"a trial must fit on the cluster: it asks for {asked:g} {name}s, "
+                f"the cluster has {has.get(name, 0.0):g}; "
                 f"ask for fewer with {name.lower()}s_per_trial, or join a larger cluster with address"
             )
     fits = [has[name] / asked for name, asked in (("CPU", cpus), ("GPU", gpus)) if asked > 0]
@@ -79,8 +86,8 @@ def check_importable(task: TaskSpec) -> None:
     problem = ray.get(ray.remote(num_cpus=0)(_import_problem).remote(module))
     if problem is not None:
         raise TaskError(
-            f"the task's module must be importable on the workers: importing {module!r} of task {task.name!r} failed there ({problem}); "
-            "install the package on every node, or start the driver where the module's folder is on PYTHONPATH of the workers"
+            f"the task's module must be importable on the workers: importing {module!r} of task {task.name!r} failed "
+            f"there ({problem}); install the package on every node, or put the module's folder on the workers' PYTHONPATH"
         )
 
 

@@ -1,4 +1,4 @@
-"""What travels from the driver to the workers: the study's side of a trial, and the trial itself. Plain picklable values."""
+"""What travels from the driver to the workers, as plain picklable values: the study's side of a trial, and the trial."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -27,6 +27,7 @@ class Points(abc.ABC):
     def config(self, point: int) -> Config:
         """The config of a point; points are asked for in order."""
 
+    @abc.abstractmethod
     def tell(self, point: int, value: float | None, *, pruned: bool) -> None:
         """The outcome of a point over all its seeds: the mean metric, or None where a seed diverged or failed."""
 
@@ -42,16 +43,26 @@ class ListedPoints(Points):
         """The config with that number."""
         return self._configs[point]
 
+    def tell(self, point: int, value: float | None, *, pruned: bool) -> None:
+        """Nothing is learnt from outcomes here."""
+
 
 class OptunaPoints(Points):
     """Points suggested by Optuna's TPE sampler from the outcomes of the earlier ones.
 
-    The outcome of a point is the mean over its seeds. A point with a diverged seed is told as failed, a pruned one as pruned, so that
-    neither a NaN nor an early value passes for a result.
+    The outcome of a point is the mean over its seeds. A point with a diverged seed is told as failed, a pruned one as
+    pruned, so that neither a NaN nor an early value passes for a result.
     """
 
     def __init__(
-        self, space: Mapping[str, Any], samples: int, first: Sequence[Config], known: Mapping[int, Config], *, mode: str, seed: int
+        self,
+        space: Mapping[str, Any],
+        samples: int,
+        first: Sequence[Config],
+        known: Mapping[int, Config],
+        *,
+        mode: str,
+        seed: int,
     ) -> None:
         import optuna
         from ray.tune.search.optuna import OptunaSearch
@@ -124,10 +135,13 @@ def check_space(space: Mapping[str, Any], searcher: str) -> None:
     grids = sorted(name for name, value in space.items() if isinstance(value, Mapping) and "grid_search" in value)
     if searcher == "grid" and domains:
         raise StudyError(
-            f"a grid search takes grid_search values only; got random domains for {domains}: list their values or search 'random'"
+            f"a grid search takes grid_search values only; got random domains for {domains}: "
+            "list their values or search 'random'"
         )
     if searcher == "optuna" and grids:
-        raise StudyError(f"a TPE search takes domains only; got grid_search for {grids}: use tune.choice, or search 'random'")
+        raise StudyError(
+            f"a TPE search takes domains only; got grid_search for {grids}: use tune.choice, or search 'random'"
+        )
 
 
 def describe_space(space: Mapping[str, Any]) -> dict[str, str]:

@@ -26,6 +26,7 @@ class Progress:
         epochs: Epochs trained in this run.
         epochs_left: Epochs that remain at the most.
         elapsed: Seconds since this run began.
+        epochs_per_second: Epochs trained per second over all workers, from the first report on: starting them is left out.
         best: The best value of the metric among trials that have completed, or None.
         best_trial: Its trial.
     """
@@ -35,18 +36,14 @@ class Progress:
     epochs: int = 0
     epochs_left: int = 0
     elapsed: float = 0.0
+    epochs_per_second: float = 0.0
     best: float | None = None
     best_trial: str | None = None
 
     @property
-    def epochs_per_second(self) -> float:
-        """Epochs trained per second of this run, over all workers."""
-        return self.epochs / self.elapsed if self.elapsed > 0 else 0.0
-
-    @property
     def seconds_left(self) -> float | None:
-        """Estimated seconds to the end at the present rate; None before the first epoch."""
-        return self.epochs_left / self.epochs_per_second if self.epochs else None
+        """Estimated seconds to the end at the rate so far; None before there is one."""
+        return self.epochs_left / self.epochs_per_second if self.epochs_per_second else None
 
 
 class StopSwitch(Stopper):
@@ -96,7 +93,12 @@ class StopSwitch(Stopper):
 
 
 class ProgressCallback(Callback):
-    """Keeps the `Progress` of a study, notes how trials ended, and throws the switch on a worker's fatal mistake."""
+    """Keeps the `Progress` of a study and throws the switch on a worker's fatal mistake.
+
+    Attributes:
+        progress: What is known so far.
+        ended_here: Config, status and reason of the trials whose end only the driver knows: pruned and failed ones.
+    """
 
     def __init__(
         self,
@@ -107,18 +109,26 @@ class ProgressCallback(Callback):
         on_progress: Callable[[Progress], None] | None,
     ) -> None:
         self.progress = start
-        self.pruned: dict[str, int] = {}
-        self.failed: dict[str, tuple[dict[str, Any], str]] = {}
+        self.ended_here: dict[str, tuple[dict[str, Any], str, str]] = {}
         self._metric, self._mode = metric, mode
         self._switch, self._on_progress = switch, on_progress
         self._began = self._shown = time.monotonic()
+        self._first_report: tuple[float, int] | None = None
 
-    def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any) -> None:
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what shows the progress: Ray pickles its callbacks, and a display holds a terminal."""
+        return {**self.__dict__, "_on_progress": None}
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
+    ) -> None:
         """Count the epochs that a report brings."""
         if result["status"] == "fatal":
             kind = getattr(errors, result["error"], UsageError)
             self._switch.mistake = kind(result["reason"])
             return
+        if self._first_report is None and result["epochs_now"]:
+            self._first_report = time.monotonic(), result["epochs_now"]
         left = self.progress.epochs_left - result["epochs_now"]
         self.progress = replace(self.progress, epochs=self.progress.epochs + result["epochs_now"], epochs_left=left)
 
@@ -130,7 +140,8 @@ class ProgressCallback(Callback):
             return
         if status == "running":
             status = "pruned"
-            self.pruned[_trial_name(trial)] = int(result.get("epoch", 0))
+            reason = f"stopped by the scheduler after epoch {result.get('epoch', 0)}"
+            self.ended_here[_trial_name(trial)] = (dict(trial.config), status, reason)
         self._count(status, result.get("epochs_ahead", 0))
         if status == "completed":
             self._note_best(_trial_name(trial), float(result[self._metric]))
@@ -138,7 +149,7 @@ class ProgressCallback(Callback):
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """Keep why a trial failed after its last retry."""
         lines = [line for line in str(trial.get_error() or "unknown error").splitlines() if line.strip()]
-        self.failed[_trial_name(trial)] = (dict(trial.config), lines[-1].strip())
+        self.ended_here[_trial_name(trial)] = (dict(trial.config), "failed", lines[-1].strip())
         self._count("failed", (trial.last_result or {}).get("epochs_ahead", 0))
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
@@ -154,8 +165,20 @@ class ProgressCallback(Callback):
         states = dict(self.progress.states)
         ended = sum(states.values())
         states |= {"running": running, "waiting": max(0, self.progress.trials - ended - running)}
-        left = max(0, self.progress.epochs_left)
-        return replace(self.progress, states=states, epochs_left=left, elapsed=time.monotonic() - self._began)
+        now = time.monotonic()
+        return replace(
+            self.progress,
+            states=states,
+            epochs_left=max(0, self.progress.epochs_left),
+            elapsed=now - self._began,
+            epochs_per_second=self._rate(now),
+        )
+
+    def _rate(self, now: float) -> float:
+        if self._first_report is None:
+            return 0.0
+        since, epochs = self._first_report
+        return (self.progress.epochs - epochs) / (now - since) if now > since else 0.0
 
     def _count(self, status: str, epochs_ahead: int) -> None:
         states = dict(self.progress.states)

@@ -57,10 +57,12 @@ def identity_columns(job: Job, spec: TrialSpec) -> Row:
 def history_columns(rows: Sequence[Row]) -> Row:
     """The columns of the trials table that sum up the epochs: counts, seconds, final and best metrics.
 
-    >>> columns = history_columns([{"epoch": 1, "test_loss": 0.5, "test_accuracy": 0.8, "seconds": 2.0, "inherited": False},
-    ...                            {"epoch": 2, "test_loss": 0.6, "test_accuracy": 0.7, "seconds": 2.0, "inherited": False}])
-    >>> columns["final_test_accuracy"], columns["best_test_accuracy"], columns["best_test_loss"], columns["train_seconds"]
-    (0.7, 0.8, 0.5, 4.0)
+    >>> first = {"epoch": 1, "test_loss": 0.5, "test_accuracy": 0.8, "seconds": 2.0, "inherited": False}
+    >>> columns = history_columns([first, {**first, "epoch": 2, "test_loss": 0.6, "test_accuracy": 0.7}])
+    >>> columns["final_test_accuracy"], columns["best_test_accuracy"], columns["best_test_loss"]
+    (0.7, 0.8, 0.5)
+    >>> columns["train_seconds"]
+    4.0
     """
     trained = [row for row in rows if not row["inherited"]]
     measured = [name for name in (rows[-1] if rows else ()) if name.startswith(_MEASURED)]

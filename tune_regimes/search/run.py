@@ -11,13 +11,13 @@ from ray import tune
 
 from tune_regimes.errors import UsageError
 from tune_regimes.results import ENDED, Results, read_spec, read_trial, read_trials, write_spec, write_trial
+from tune_regimes.results.spec import FILE
 from tune_regimes.search.cluster import check_importable, check_resources, cluster
 from tune_regimes.search.job import Job, TrialSpec
-from tune_regimes.results.spec import FILE
 from tune_regimes.search.options import RunOptions
 from tune_regimes.search.progress import Progress, ProgressCallback, StopSwitch
-from tune_regimes.search.schedulers import acts_on_results, make_scheduler
 from tune_regimes.search.rows import identity_columns
+from tune_regimes.search.schedulers import acts_on_results, make_scheduler
 from tune_regimes.search.searcher import StudySearcher
 from tune_regimes.search.specification import check_same, versions, with_circumstances
 from tune_regimes.search.trainable import ScheduleTrainable
@@ -37,7 +37,9 @@ class StudyInterrupted(Exception):  # noqa: N818 (not an error: the study stoppe
     """A signal stopped the study; everything up to then is stored and the study can be resumed."""
 
 
-def run_study(study: "Study", storage: str, options: RunOptions, on_progress: Callable[[Progress], None] | None) -> Results:
+def run_study(
+    study: "Study", storage: str, options: RunOptions, on_progress: Callable[[Progress], None] | None
+) -> Results:
     """Run or resume a study; `Study.run` documents it."""
     folder = Storage(storage).child(study.name)
     with _nothing_left_of_a_mistake(folder):
@@ -117,7 +119,7 @@ def _fit(
                 verbose=0,
             ),
         ).fit()
-    _write_driver_rows(job, folder, callback, scheduler)
+    _write_driver_rows(job, folder, callback)
     if on_progress is not None:
         on_progress(callback.snapshot())
     mistake = switch.mistake or searcher.mistake
@@ -145,7 +147,13 @@ def _job(study: "Study", folder: Storage, options: RunOptions, *, report_every: 
 def _searcher(study: "Study", stored: StoredTrials, *, replay: bool) -> StudySearcher:
     known = {int(row["point"]): json.loads(row["config"]) for row in stored.values()}
     return StudySearcher(
-        study.open_points(known), study.schedule, study.seeds, stored, replay=replay, metric=study.metric, mode=study.mode
+        study.open_points(known),
+        study.schedule,
+        study.seeds,
+        stored,
+        replay=replay,
+        metric=study.metric,
+        mode=study.mode,
     )
 
 
@@ -184,17 +192,11 @@ def _scratch(folder: Storage, options: RunOptions) -> Iterator[str]:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _write_driver_rows(job: Job, folder: Storage, callback: ProgressCallback, scheduler: Any) -> None:
+def _write_driver_rows(job: Job, folder: Storage, callback: ProgressCallback) -> None:
     """Mark the trials that the scheduler stopped and those that failed: their workers could not know."""
-    for trial_id, epoch in callback.pruned.items():
-        reason = f"stopped by {type(scheduler).__name__} after epoch {epoch}"
-        _mark(folder, trial_id, {"status": "pruned", "reason": reason})
-        TrialStates(folder, trial_id).clear()
-    for config, reason in callback.failed.values():
-        spec = TrialSpec.from_config(config)
-        _mark(folder, spec.trial_id, {**identity_columns(job, spec), "status": "failed", "reason": reason})
-
-
-def _mark(folder: Storage, trial_id: str, changes: dict[str, Any]) -> None:
-    row = read_trial(folder, trial_id) if folder.exists(f"trials/{trial_id}.parquet") else {"trial_id": trial_id}
-    write_trial(folder, {**row, **changes})
+    for trial_id, (config, status, reason) in callback.ended_here.items():
+        stored = read_trial(folder, trial_id) if folder.exists(f"trials/{trial_id}.parquet") else {}
+        row = {**identity_columns(job, TrialSpec.from_config(config)), **stored, "status": status, "reason": reason}
+        write_trial(folder, row)
+        if status == "pruned":
+            TrialStates(folder, trial_id).clear()

@@ -27,9 +27,7 @@ def make_scheduler(scheduler: str | TrialScheduler, *, epochs: int) -> TrialSche
         return ASHAScheduler(time_attr="epoch", max_t=epochs, grace_period=max(1, epochs // 10), reduction_factor=3)
     if scheduler == "hyperband":
         return HyperBandScheduler(time_attr="epoch", max_t=epochs, reduction_factor=3)
-    raise StudyError(
-        f"scheduler must be one of {', '.join(SCHEDULERS)} or a Ray TrialScheduler; got {scheduler!r}"
-    )
+    raise StudyError(f"scheduler must be one of {', '.join(SCHEDULERS)} or a Ray TrialScheduler; got {scheduler!r}")
 
 
 def describe_scheduler(scheduler: str | TrialScheduler) -> str:

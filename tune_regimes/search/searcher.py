@@ -21,7 +21,7 @@ class StudySearcher(Searcher):
         schedule: The study's function from config to schedule.
         seeds: The seeds of every point.
         stored: Rows of the trials table from an earlier run, by trial id.
-        replay: Whether ended trials are run through the scheduler again from their stored rows; where it is False they are skipped.
+        replay: Whether ended trials pass the scheduler again, from their stored rows; otherwise they are skipped.
         metric: Column that the study optimises.
         mode: ``"max"`` or ``"min"``.
     """

@@ -8,6 +8,7 @@ from importlib import metadata
 from typing import Any
 
 from tune_regimes.errors import StudyError
+
 _PACKAGES = ("tune-regimes", "ray", "torch", "torchvision", "optuna", "pandas", "pyarrow")
 
 

@@ -71,7 +71,7 @@ class Study:
             raise StudyError(f"seeds must be distinct and at least one; got {self.seeds}")
         check_space(self.space, searcher)
         make_scheduler(scheduler, epochs=2)
-        # A sequential searcher's first draw stands for the others: it tries the schedule function before anything starts.
+        # A sequential searcher's first draw stands for the others: it tries the schedule before anything starts.
         draws = 1 if searcher == "optuna" else self.samples
         self._listed = list_points(self.space, draws, self.points_to_evaluate, search_seed)
         self.lengths = [schedule(self._listed.config(point)).epochs for point in range(self._listed.total)]
@@ -102,7 +102,9 @@ class Study:
         """
         if self.searcher != "optuna":
             return self._listed
-        return OptunaPoints(self.space, self.samples, self.points_to_evaluate, known, mode=self.mode, seed=self.search_seed)
+        return OptunaPoints(
+            self.space, self.samples, self.points_to_evaluate, known, mode=self.mode, seed=self.search_seed
+        )
 
     def spec(self) -> dict[str, Any]:
         """What makes the study this study, as ``study.json`` holds it."""
@@ -157,7 +159,9 @@ class Study:
             UsageError: For every mistake that can be mended; nothing that was stored is lost.
             StudyInterrupted: If a signal stopped the study; it can be resumed.
         """
-        options = RunOptions(max_concurrent, cpus_per_trial, gpus_per_trial, address, time_budget, max_failures, save_every)
+        options = RunOptions(
+            max_concurrent, cpus_per_trial, gpus_per_trial, address, time_budget, max_failures, save_every
+        )
         return run_study(self, storage, options, on_progress)
 
     def resume(self, storage: str, **options: Any) -> Results:
@@ -172,7 +176,9 @@ class Study:
 
 def _check_name(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
-        raise StudyError(f"a study's name must be letters, digits, '.', '_' and '-', as it names a folder; got {name!r}")
+        raise StudyError(
+            f"a study's name must be letters, digits, '.', '_' and '-', as it names a folder; got {name!r}"
+        )
     return name
 
 

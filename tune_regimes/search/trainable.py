@@ -13,8 +13,8 @@ from tune_regimes.tasks import Task
 class ScheduleTrainable(tune.Trainable):
     """Trains one schedule after another on one task.
 
-    A mistake that only a worker can see (missing data, a full disk) ends the study with its message instead of being retried:
-    it is reported as status ``fatal``.
+    A mistake that only a worker can see (missing data, a full disk) ends the study with its message instead of being
+    retried: it is reported as status ``fatal``.
     """
 
     def setup(self, config: dict[str, Any], job: Job | None = None) -> None:

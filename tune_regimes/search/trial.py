@@ -1,7 +1,7 @@
 """The life of one trial on a worker, without Ray: resume, advance, store, end.
 
-A trial owns its files. Its rows are written before its state, so that a stored state never lacks the rows that led to it;
-rows beyond the state are trained again, to the same values.
+A trial owns its files. Its rows are written before its state, so that a stored state never lacks the rows that led to
+it; rows beyond the state are trained again, to the same values.
 """
 
 import math
@@ -18,7 +18,7 @@ from tune_regimes.storage import Storage
 from tune_regimes.tasks import Task
 from tune_regimes.training import Numerics, Trajectory, state_from_bytes, state_to_bytes
 
-# What a diverged trial reports in place of a value that is not finite: worse than any result, and fit for a rung's percentiles.
+# What a diverged trial reports in place of a value that is not finite: worse than any result, and still a number.
 WORST = 1e30
 
 
@@ -41,12 +41,8 @@ class TrialRun:
         self._storage = Storage(job.storage)
         self._started = time.monotonic()
         self._earlier_wall = 0.0
-        self._trajectory = Trajectory(
-            task, seed=spec.seed, device=job.device, numerics=Numerics(threads=job.threads)
-        )
-        self._keys = key_chain(
-            root_key(self._trajectory.identity()), spec.schedule, self._trajectory.steps_per_epoch
-        )
+        self._trajectory = Trajectory(task, seed=spec.seed, device=job.device, numerics=Numerics(threads=job.threads))
+        self._keys = key_chain(root_key(self._trajectory.identity()), spec.schedule, self._trajectory.steps_per_epoch)
         self._states = TrialStates(self._storage, spec.trial_id)
         self.rows: list[Row] = []
         self._replayed = 0

@@ -10,8 +10,8 @@ _SUFFIX = ".pt"
 class TrialStates:
     """The stored states of one trial below ``states/<trial_id>/`` of a study.
 
-    A state under a key that is not of the trial's chain (another version, another schedule) is never found, so it can never be
-    loaded by mistake.
+    A state under a key that is not of the trial's chain (another version, another schedule) is never found, so it can
+    never be loaded by mistake.
 
     Args:
         study: The study's folder.
