@@ -207,7 +207,7 @@ def resolve(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
         choose("option", option, known, name)
     info = DATASETS[dataset]
     options = known | _own_defaults(info, MODELS[model]) | {k: v for k, v in given.items() if v is not None}
-    if isinstance(options["data"], str | os.PathLike):
+    if options["data"] != "" and isinstance(options["data"], str | os.PathLike):
         options["data"] = os.path.abspath(os.path.expanduser(options["data"]))
     Options(**options)
     _check_fit(name, options)

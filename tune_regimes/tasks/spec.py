@@ -1,6 +1,7 @@
 """Naming a task: a specification, small, hashable and JSON-able, that is built where it is needed. No torch here."""
 
 import json
+import os
 import platform
 import sys
 from collections.abc import Callable, Mapping
@@ -28,7 +29,8 @@ class TaskSpec:
 
     Attributes:
         name: ``"<data set>/<model>"``, or the name a user registered.
-        options: keyword arguments of the factory, JSON-able; of a built-in task all of them, defaults filled in.
+        options: keyword arguments of the factory, JSON-able (a path becomes a string); of a built-in task all of
+            them, defaults filled in.
         factory: what builds the task: ``"module:qualname"`` where that can be imported, else the function itself.
 
     Raises:
@@ -65,7 +67,10 @@ class TaskSpec:
         return replace(built, spec=self)
 
     def identity(self) -> dict[str, Any]:
-        """Name and options as JSON, without where the data lie: moving a folder does not make another task."""
+        """Name and options as JSON, without where the data lie: moving a folder does not make another task.
+
+        That is what the options named ``data`` and ``download`` say, in registered tasks too.
+        """
         return {"name": self.name, "options": {k: v for k, v in self.options.items() if k not in _LOCATION}}
 
     def to_dict(self) -> dict[str, Any]:
@@ -98,7 +103,7 @@ class TaskSpec:
 
 def _as_json(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
     try:
-        copy: dict[str, Any] = json.loads(json.dumps(dict(options), allow_nan=False))
+        copy: dict[str, Any] = json.loads(json.dumps(dict(options), allow_nan=False, default=os.fspath))
     except (TypeError, ValueError) as error:
         raise TaskError(f"options of task {name!r} must be JSON (numbers, strings, lists, ...): {error}") from None
     return copy
