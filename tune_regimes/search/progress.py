@@ -26,7 +26,7 @@ class Progress:
         epochs: Epochs trained in this run.
         epochs_left: Epochs that remain at the most.
         elapsed: Seconds since this run began.
-        epochs_per_second: Epochs trained per second over all workers, from the first report on: starting them is left out.
+        epochs_per_second: Epochs trained per second over all workers, from the first report on, so without their start.
         best: The best value of the metric among trials that have completed, or None.
         best_trial: Its trial.
     """

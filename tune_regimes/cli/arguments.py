@@ -1,0 +1,64 @@
+"""Argument types: text from the command line to a checked value, with the reason where it cannot be one."""
+
+import re
+from argparse import ArgumentTypeError
+from collections.abc import Callable
+
+_UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def duration(text: str) -> float:
+    """Seconds from a number with an optional unit.
+
+    Examples:
+        >>> duration("90"), duration("30m"), duration("1.5h")
+        (90.0, 1800.0, 5400.0)
+
+    Raises:
+        ArgumentTypeError: The text is not a positive duration.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)\s*(s|min|m|h|d|)", text.strip())
+    seconds = float(match[1]) * _UNITS[match[2]] if match else 0.0
+    if not seconds > 0:
+        raise ArgumentTypeError(f"must be a positive time such as 90 (seconds), 30m or 2h; got {text!r}")
+    return seconds
+
+
+def count(text: str) -> int:
+    """A whole number of at least 1; ArgumentTypeError for anything else."""
+    if not re.fullmatch(r"[0-9]+", text) or int(text) < 1:
+        raise ArgumentTypeError(f"must be a whole number of at least 1; got {text!r}")
+    return int(text)
+
+
+def seeds(text: str) -> int | list[int]:
+    """A number of seeds, or the seeds themselves.
+
+    Examples:
+        >>> seeds("3"), seeds("0,4,7")
+        (3, [0, 4, 7])
+
+    Raises:
+        ArgumentTypeError: The text is neither.
+    """
+    if "," not in text:
+        return count(text)
+    parts = [part.strip() for part in text.strip(",").split(",")]
+    if not all(re.fullmatch(r"[0-9]+", part) for part in parts):
+        raise ArgumentTypeError(f"must be a number of seeds such as 3, or seeds such as 0,4,7; got {text!r}")
+    return [int(part) for part in parts]
+
+
+def amount(least: float = 0.0) -> Callable[[str], float]:
+    """The type of a finite number of at least ``least``."""
+
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = float("nan")
+        if not least <= value < float("inf"):
+            raise ArgumentTypeError(f"must be a number of at least {least:g}; got {text!r}")
+        return value
+
+    return parse

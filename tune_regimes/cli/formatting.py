@@ -1,0 +1,180 @@
+"""Numbers, times, intervals, schedules and configs as a reader wants them."""
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from tune_regimes.schedule import Phase, Ramp, Schedule
+
+NOTHING = "-"
+_STEPS = ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s"))
+_DECIMALS = 4
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """A number in so many significant digits, whole ones in full.
+
+    Examples:
+        >>> number(0.9236708571873865), number(1e-5), number(60), number(float("nan"))
+        ('0.9237', '1e-05', '60', '-')
+    """
+    if value is None or math.isnan(value):
+        return NOTHING
+    return str(int(value)) if float(value).is_integer() and abs(value) < 1e15 else f"{value:.{digits}g}"
+
+
+def metric(value: float | None) -> str:
+    """A metric with four decimals, so that a column of them lines up; in significant digits where they say more.
+
+    Examples:
+        >>> metric(0.93), metric(0.00012), metric(None)
+        ('0.9300', '0.00012', '-')
+    """
+    if value is None or not math.isfinite(value):
+        return NOTHING if value is None or math.isnan(value) else str(value)
+    return f"{value:.{_DECIMALS}f}" if value == 0 or abs(value) >= 0.01 else number(value)
+
+
+def duration(seconds: float | None) -> str:
+    """A time in its two largest units.
+
+    Examples:
+        >>> duration(0.04), duration(8.2), duration(95), duration(3720), duration(100_000), duration(None)
+        ('0.04 s', '8 s', '1 min 35 s', '1 h 2 min', '1 d 4 h', '-')
+    """
+    if seconds is None or math.isnan(seconds):
+        return NOTHING
+    if seconds < 1:
+        return f"{seconds:.2g} s"
+    whole = round(seconds)
+    for size, unit, smaller, smaller_unit in _STEPS:
+        if whole >= size:
+            large, rest = divmod(round(whole / smaller) * smaller, size)
+            return f"{large} {unit}" + (f" {rest // smaller} {smaller_unit}" if rest else "")
+    return f"{whole} s"
+
+
+def rate(per_second: float, noun: str) -> str:
+    """A rate.
+
+    Examples:
+        >>> rate(1234.5, "epochs"), rate(2.071, "epochs")
+        ('1234 epochs/s', '2.07 epochs/s')
+    """
+    decimals = 0 if per_second >= 100 else 1 if per_second >= 10 else 2
+    return f"{per_second:.{decimals}f} {noun}/s"
+
+
+def interval(mean: float, low: float | None, high: float | None, n: int) -> str:
+    """A mean with its 95 % interval and n.
+
+    Examples:
+        >>> interval(0.93, 0.921, 0.939, 3)
+        '0.9300, 95 % interval 0.9210 to 0.9390, n = 3'
+        >>> interval(0.93, None, None, 1)
+        '0.9300, n = 1: no interval'
+    """
+    if low is None or high is None or math.isnan(low):
+        return f"{metric(mean)}, n = {n}: no interval"
+    return f"{metric(mean)}, 95 % interval {metric(low)} to {metric(high)}, n = {n}"
+
+
+def counted(count: int, noun: str) -> str:
+    """A count with its noun.
+
+    Examples:
+        >>> counted(1, "epoch"), counted(3, "epoch")
+        ('1 epoch', '3 epochs')
+    """
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def states(counts: Mapping[str, int]) -> str:
+    """Trials by state, those that are none left out.
+
+    Examples:
+        >>> states({"completed": 3, "pruned": 0, "running": 2})
+        '3 completed, 2 running'
+    """
+    return ", ".join(f"{count} {state}" for state, count in counts.items() if count) or "none"
+
+
+def config(values: Mapping[str, Any]) -> str:
+    """A config in one line.
+
+    Examples:
+        >>> config({"transition_epoch": 12, "small": {"lr": 0.0123456, "name": "classic"}})
+        'transition_epoch 12, small.lr 0.01235, small.name classic'
+    """
+    return ", ".join(f"{name} {setting(value)}" for name, value in flat(values))
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
+    """The settings of a config, nested ones by their path."""
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def setting(value: Any) -> str:
+    """One setting of a config."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return NOTHING if value is None else str(value)
+    return number(value)
+
+
+def schedule_rows(schedule: Schedule) -> list[tuple[str, str, str]]:
+    """A schedule by phases: name, epochs from 1, and settings.
+
+    Examples:
+        >>> schedule_rows(Schedule((Phase(lr=0.9, epochs=12, name="large-step"), Phase(lr=0.01, epochs=8))))
+        [('large-step', 'epochs 1-12', 'sgd, lr 0.9'), ('phase 2', 'epochs 13-20', 'sgd, lr 0.01')]
+    """
+    firsts = (0, *schedule.transitions)
+    return [
+        (phase.name or f"phase {index + 1}", _epochs(first + 1, phase.length), phase_settings(phase))
+        for index, (first, phase) in enumerate(zip(firsts, schedule.phases, strict=True))
+    ]
+
+
+def phase_settings(phase: Phase) -> str:
+    """The settings of a phase in words; what is off or at its default is left out.
+
+    Examples:
+        >>> phase_settings(Phase(lr=Ramp("cosine", 0.1, 0.0), momentum=0.9, nesterov=True, momentum_rule="reset"))
+        'sgd, lr 0.1 to 0 (cosine), momentum 0.9, nesterov, buffers reset'
+    """
+    return ", ".join(filter(None, (phase.optimizer, *_values(phase), *_extras(phase))))
+
+
+def _values(phase: Phase) -> Iterable[str]:
+    yield f"lr {_value(phase.lr)}"
+    if phase.optimizer.startswith("adam"):
+        yield f"beta1 {_value(phase.beta1)}"
+        yield f"beta2 {number(phase.beta2)}" if phase.beta2 != 0.999 else ""
+    elif phase.optimizer == "adadelta":
+        yield f"rho {number(phase.rho)}"
+    elif phase.beta1 != 0.0:
+        yield f"momentum {_value(phase.beta1)}"
+    if phase.weight_decay:
+        yield f"weight decay {_value(phase.weight_decay)}" + (" on kernels" if phase.decay == "kernels" else "")
+
+
+def _extras(phase: Phase) -> Iterable[str]:
+    yield "nesterov" if phase.nesterov else ""
+    yield f"eps {number(phase.eps)}" if phase.eps is not None else ""
+    yield f"gradient norm at most {number(phase.clip_norm)}" if phase.clip_norm is not None else ""
+    yield "buffers reset" if phase.momentum_rule == "reset" else ""
+
+
+def _value(value: float | Ramp) -> str:
+    if isinstance(value, Ramp):
+        shape = value.kind.replace("one_minus_sqrt", "1-sqrt") + (" by epoch" if value.per == "epoch" else "")
+        return f"{number(value.start)} to {number(value.end)} ({shape})"
+    return number(value)
+
+
+def _epochs(first: int, length: int) -> str:
+    return f"epochs {first}-{first + length - 1}" if length > 1 else f"epoch {first}"
