@@ -14,6 +14,7 @@ from tune_regimes.schedule import Settings
 from tune_regimes.tasks import Task
 from tune_regimes.training.batches import device_data
 from tune_regimes.training.means import Means
+from tune_regimes.training.memory import keep_freed_memory
 from tune_regimes.training.numerics import Numerics
 from tune_regimes.training.optimizers import ScheduledOptimizer
 from tune_regimes.training.randomness import global_stream
@@ -49,6 +50,8 @@ class Trajectory:
     def __init__(self, task: Task, *, seed: int, device: str = "cpu", numerics: Numerics = Numerics()) -> None:  # noqa: B008
         self._task, self._seed, self._device = task, seed, _device(device)
         self._numerics = numerics.resolved(self._device)
+        if self._device.type == "cpu":
+            keep_freed_memory()
         self._data = device_data(task, self._device)
         with global_stream(CPU, seed, "init"):
             self._model = _placed(task.model(), self._device)

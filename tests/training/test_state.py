@@ -1,0 +1,29 @@
+import pytest
+import torch
+
+from tune_regimes.errors import StorageError
+from tune_regimes.training import state_from_bytes, state_to_bytes
+
+STATE = {
+    "epoch": 3,
+    "diverged": False,
+    "model": {"weight": torch.tensor([1.5, float("nan"), -0.0])},
+    "optimizer": {"family": "sgd", "buffers": {}},
+}
+
+
+def test_a_state_survives_bytes_bit_for_bit() -> None:
+    read = state_from_bytes(state_to_bytes(STATE))
+    assert (read["epoch"], read["diverged"], read["optimizer"]) == (3, False, STATE["optimizer"])
+    assert torch.equal(read["model"]["weight"].view(torch.int32), STATE["model"]["weight"].view(torch.int32))
+
+
+@pytest.mark.parametrize("length", [0, 10, 300, -20])
+def test_a_truncated_state_is_refused_with_the_remedy(length: int) -> None:
+    with pytest.raises(StorageError, match="delete the file"):
+        state_from_bytes(state_to_bytes(STATE)[:length])
+
+
+def test_bytes_that_hold_something_else_are_refused() -> None:
+    with pytest.raises(StorageError, match="something else"):
+        state_from_bytes(state_to_bytes({"weights": torch.zeros(1)}))
