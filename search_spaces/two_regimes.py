@@ -113,7 +113,7 @@ def build_transition_epoch(name: str, scale: Scale, *, origin: dict[str, Any] | 
     rates, epochs = RATES[name], scale.epochs
     drops = sorted({min(max(1, round(first * epochs)), epochs - 2) for first in FIRST_DROPS})
     return tr.Study(
-        name="two_regimes.transition_epoch",
+        name=f"two_regimes.transition_epoch-{name}",
         task=tr.task(scale.task, **scale.task_options),
         schedule=partial(transition_schedule, rates=rates, epochs=epochs),
         space={
@@ -135,7 +135,7 @@ def build_lr_momentum(name: str, scale: Scale, *, origin: dict[str, Any] | None 
     import tune_regimes as tr
 
     return tr.Study(
-        name="two_regimes.lr_momentum",
+        name=f"two_regimes.lr_momentum-{name}",
         task=tr.task(scale.task, **scale.task_options),
         schedule=partial(sweep_schedule, epochs=scale.epochs),
         space={"momentum": tune.grid_search(list(MOMENTA)), "step_size": tune.loguniform(*STEP_SIZES)},
@@ -147,7 +147,13 @@ def build_lr_momentum(name: str, scale: Scale, *, origin: dict[str, Any] | None 
 
 _SOURCE = "Leclerc and Madry, The Two Regimes of Deep Network Training (2020)"
 _DIGITS: Mapping[str, Any] = {}
-_SMALL_IMAGES: Mapping[str, Any] = {"train_size": 5000, "test_size": 2000, "augment": True}
+_SMALL_IMAGES: Mapping[str, Any] = {
+    "train_size": 2000,
+    "test_size": 2000,
+    "batch_size": 32,
+    "width": 1 / 16,
+    "augment": True,
+}
 _VGG: Mapping[str, Any] = {"batch_size": 256, "augment": True}
 
 STUDIES = {
@@ -159,7 +165,7 @@ STUDIES = {
         claims=("P0-18", "P0-19", "P0-20", "P0-21"),
         scales={
             "smoke": Scale("digits, well under a minute", "digits/mlp", 12, 3, 3, _DIGITS),
-            "replica": Scale("CIFAR-10, an hour on 2 cores", "cifar10/simple_cnn", 20, 6, 3, _SMALL_IMAGES),
+            "replica": Scale("CIFAR-10, an hour on 2 cores", "cifar10/vgg11_bn", 24, 6, 3, _SMALL_IMAGES),
             "paper": Scale("VGG-13-BN, for GPUs", "cifar10/vgg13_bn", 150, 16, 3, _VGG),
         },
         builder=build_transition_epoch,
@@ -172,7 +178,7 @@ STUDIES = {
         claims=("P0-13", "P0-14", "P0-15", "P0-16", "P0-17"),
         scales={
             "smoke": Scale("digits, well under a minute", "digits/mlp", 12, 10, 2, _DIGITS),
-            "replica": Scale("CIFAR-10, half an hour on 2 cores", "cifar10/simple_cnn", 20, 20, 1, _SMALL_IMAGES),
+            "replica": Scale("CIFAR-10, half an hour on 2 cores", "cifar10/vgg11_bn", 24, 12, 2, _SMALL_IMAGES),
             "paper": Scale("VGG-13-BN, for GPUs", "cifar10/vgg13_bn", 50, 20, 3, _VGG),
         },
         builder=build_lr_momentum,
