@@ -1,11 +1,13 @@
 """What running trials on Ray Tune costs beyond training them: ours, and a stock function trainable, side by side.
 
-Both train the same schedules of the same task with the same loop; only what stands around the loop differs. The stock side is
-what a user writes: a function that builds its task, trains, and calls ``tune.report`` every epoch, under Ray's defaults.
+Both train the same schedules of the same task with the same loop; only what stands around the loop differs. The stock
+side is what a user writes: a function that builds its task, trains, and calls ``tune.report`` every epoch, under Ray's
+defaults.
 
     python benchmarks/overhead.py --seconds 1 20
 
-prints, for each length of trial, wall time, the sum of training seconds over slots, and the difference as a share of the wall time.
+prints, for each length of trial, wall time, the sum of training seconds over slots, and the difference as a share of
+the wall time.
 """
 
 import argparse
@@ -96,7 +98,11 @@ def run_stock(trials: int, epochs: int, slots: int) -> tuple[float, float]:
 
 def measure(run: Callable[..., tuple[float, float]], trials: int, epochs: int, slots: int) -> dict[str, float]:
     wall, training = run(trials, epochs, slots)
-    return {"wall_seconds": wall, "training_seconds_per_slot": training / slots, "overhead": (wall - training / slots) / wall}
+    return {
+        "wall_seconds": wall,
+        "training_seconds_per_slot": training / slots,
+        "overhead": (wall - training / slots) / wall,
+    }
 
 
 def main() -> None:
@@ -104,7 +110,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, nargs="+", default=[1.0, 20.0], help="lengths of a trial")
     parser.add_argument("--trials", type=int, default=40)
     parser.add_argument("--slots", type=int, default=os.cpu_count() or 1, help="trials at once")
-    parser.add_argument("--only-ours-from", type=float, default=float("inf"), help="leave the stock side out from this length on")
+    parser.add_argument(
+        "--only-ours-from", type=float, default=float("inf"), help="leave the stock side out from this length on"
+    )
     parser.add_argument("--output", type=Path, help="write the figures as JSON here")
     arguments = parser.parse_args()
     rows = []
@@ -117,15 +125,18 @@ def main() -> None:
             row = {"trial_seconds": seconds, "epochs": epochs, "side": side}
             row |= measure(run, arguments.trials, epochs, arguments.slots)
             rows.append(row)
-            print(
-                f"{seconds:7g}s {side:>6} {row['wall_seconds']:8.1f}s {row['training_seconds_per_slot']:8.1f}s {row['overhead']:9.1%}",
-                flush=True,
-            )
+            wall, training = row["wall_seconds"], row["training_seconds_per_slot"]
+            print(f"{seconds:7g}s {side:>6} {wall:8.1f}s {training:8.1f}s {row['overhead']:9.1%}", flush=True)
         if len(sides) == 2:
             print(f"{'':8} ours / stock wall time: {rows[-2]['wall_seconds'] / rows[-1]['wall_seconds']:.2f}")
     if arguments.output:
         versions = {name: metadata.version(name) for name in ("ray", "torch", "tune-regimes")}
-        facts = {"trials": arguments.trials, "slots": arguments.slots, "cpus": os.cpu_count(), "python": platform.python_version()}
+        facts = {
+            "trials": arguments.trials,
+            "slots": arguments.slots,
+            "cpus": os.cpu_count(),
+            "python": platform.python_version(),
+        }
         arguments.output.write_text(json.dumps({**facts, **versions, "rows": rows}, indent=2) + "\n")
 
 

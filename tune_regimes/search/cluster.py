@@ -87,7 +87,7 @@ def check_importable(task: TaskSpec) -> None:
     if problem is not None:
         raise TaskError(
             f"the task's module must be importable on the workers: importing {module!r} of task {task.name!r} failed "
-            f"there ({problem}); install the package on every node, or put the module's folder on the workers' PYTHONPATH"
+            f"there ({problem}); install the package on every node, or put its folder on the workers' PYTHONPATH"
         )
 
 

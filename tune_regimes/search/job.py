@@ -1,4 +1,4 @@
-"""What travels from the driver to the workers, as plain picklable values: the study's side of a trial, and the trial."""
+"""What travels from the driver to the workers as plain values: the study's side of a trial, and the trial."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -37,6 +37,15 @@ class Job:
     versions: Mapping[str, str] = field(default_factory=dict)
 
 
+def trial_id(point: int, seed: int) -> str:
+    """The name of a trial in every table, file and display.
+
+    >>> trial_id(7, 2)
+    '00007-s2'
+    """
+    return f"{point:05d}-s{seed}"
+
+
 @dataclass(frozen=True)
 class TrialSpec:
     """One trial: a point of the space with one seed.
@@ -55,13 +64,8 @@ class TrialSpec:
 
     @property
     def trial_id(self) -> str:
-        """The name of the trial in every table, file and display.
-
-        >>> from tune_regimes.schedule import Phase
-        >>> TrialSpec(7, 2, {}, Schedule((Phase(lr=0.1, epochs=1),))).trial_id
-        '00007-s2'
-        """
-        return f"{self.point:05d}-s{self.seed}"
+        """See `trial_id`."""
+        return trial_id(self.point, self.seed)
 
     def to_config(self) -> dict[str, Any]:
         """The trial as a config of Ray Tune."""

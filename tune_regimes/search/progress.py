@@ -14,6 +14,7 @@ from ray.tune.stopper import Stopper
 
 from tune_regimes import errors
 from tune_regimes.errors import UsageError
+from tune_regimes.search.job import trial_id
 
 
 @dataclass(frozen=True)
@@ -141,15 +142,15 @@ class ProgressCallback(Callback):
         if status == "running":
             status = "pruned"
             reason = f"stopped by the scheduler after epoch {result.get('epoch', 0)}"
-            self.ended_here[_trial_name(trial)] = (dict(trial.config), status, reason)
+            self.ended_here[trial_name(trial)] = (dict(trial.config), status, reason)
         self._count(status, result.get("epochs_ahead", 0))
         if status == "completed":
-            self._note_best(_trial_name(trial), float(result[self._metric]))
+            self._note_best(trial_name(trial), float(result[self._metric]))
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """Keep why a trial failed after its last retry."""
         lines = [line for line in str(trial.get_error() or "unknown error").splitlines() if line.strip()]
-        self.ended_here[_trial_name(trial)] = (dict(trial.config), "failed", lines[-1].strip())
+        self.ended_here[trial_name(trial)] = (dict(trial.config), "failed", lines[-1].strip())
         self._count("failed", (trial.last_result or {}).get("epochs_ahead", 0))
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
@@ -191,5 +192,6 @@ class ProgressCallback(Callback):
             self.progress = replace(self.progress, best=value, best_trial=name)
 
 
-def _trial_name(trial: Any) -> str:
-    return f"{trial.config['point']:05d}-s{trial.config['seed']}"
+def trial_name(trial: Any) -> str:
+    """Our name of a trial of Ray's."""
+    return trial_id(trial.config["point"], trial.config["seed"])

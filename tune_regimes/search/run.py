@@ -15,7 +15,7 @@ from tune_regimes.results.spec import FILE
 from tune_regimes.search.cluster import check_importable, check_resources, cluster
 from tune_regimes.search.job import Job, TrialSpec
 from tune_regimes.search.options import RunOptions
-from tune_regimes.search.progress import Progress, ProgressCallback, StopSwitch
+from tune_regimes.search.progress import Progress, ProgressCallback, StopSwitch, trial_name
 from tune_regimes.search.rows import identity_columns
 from tune_regimes.search.schedulers import acts_on_results, make_scheduler
 from tune_regimes.search.searcher import StudySearcher
@@ -106,8 +106,8 @@ def _fit(
                 scheduler=scheduler,
                 max_concurrent_trials=concurrent,
                 reuse_actors=True,
-                trial_name_creator=_trial_name,
-                trial_dirname_creator=_trial_name,
+                trial_name_creator=trial_name,
+                trial_dirname_creator=trial_name,
             ),
             run_config=tune.RunConfig(
                 name="ray",
@@ -173,10 +173,6 @@ def _start(study: "Study", stored: StoredTrials) -> Progress:
         best=None if best is None else best[f"final_{study.metric}"],
         best_trial=None if best is None else best["trial_id"],
     )
-
-
-def _trial_name(trial: Any) -> str:
-    return f"{trial.config['point']:05d}-s{trial.config['seed']}"
 
 
 @contextlib.contextmanager

@@ -34,14 +34,16 @@ def with_circumstances(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_same(stored: Mapping[str, Any], asked: Mapping[str, Any], where: str) -> None:
-    """Refuse to continue a study under another specification.
+    """Refuse to continue a study under another specification; by what command it was asked for makes no difference.
 
     Raises:
         StudyError: Naming every field that differs, with both values.
     """
     before, now = _without_places(stored), _without_places(json.loads(json.dumps(asked)))
     differences = [
-        f"{name}: stored {before.get(name)!r}, asked {now[name]!r}" for name in now if before.get(name) != now[name]
+        f"{name}: stored {before.get(name)!r}, asked {now[name]!r}"
+        for name in now
+        if name != "origin" and before.get(name) != now[name]
     ]
     if differences:
         raise StudyError(
