@@ -165,7 +165,7 @@ STUDIES = {
         claims=("P0-18", "P0-19", "P0-20", "P0-21"),
         scales={
             "smoke": Scale("digits, well under a minute", "digits/mlp", 12, 3, 3, _DIGITS),
-            "replica": Scale("CIFAR-10, an hour on 2 cores", "cifar10/vgg11_bn", 24, 6, 3, _SMALL_IMAGES),
+            "replica": Scale("CIFAR-10, an hour on 2 cores", "cifar10/vgg11_bn", 20, 5, 3, _SMALL_IMAGES),
             "paper": Scale("VGG-13-BN, for GPUs", "cifar10/vgg13_bn", 150, 16, 3, _VGG),
         },
         builder=build_transition_epoch,
