@@ -1,0 +1,1 @@
+"""Figures of the studies, drawn from tables; each function returns a matplotlib Figure of its own."""
