@@ -67,9 +67,10 @@ PAPER = Rates(
 REPLICA = PAPER
 """Learning rates of both phases for the replica's network: the printed ones, which lie in its regimes too.
 
-Located by ``lr_momentum`` at replica scale, by the criteria of ``analysis.regimes``: see docs/replication. Step sizes
-lr / (1 - momentum) up to about 2 do not diverge and beyond 3.5 end at chance; at those of the large-step phases (0.92
-and 1) a quarter of the epochs rise, and the network still learns. Those of the small-step phases are 0.01 to 0.1.
+Located by ``lr_momentum`` at replica scale, by the criteria of ``analysis.regimes`` (docs/replication has the table):
+the largest step sizes lr / (1 - momentum) that do not diverge are 1.6 to 3.0, and those at which the loss falls
+consistently 0.01 to 0.26, by momentum. The large-step phases are at 0.92 and 1.0, where a quarter of the epochs rise
+and the network still learns; the small-step phases at 0.01 to 0.1.
 """
 
 SMOKE = Rates(

@@ -102,7 +102,7 @@ def test_asha_prunes_what_is_worse_goes_on_past_what_diverges_and_a_resume_keeps
 
 
 def test_hyperband_pauses_trials_and_takes_them_up_from_their_states(tmp_path):
-    results = study(samples=6, seeds=1, scheduler="hyperband").run(tmp_path)
+    results = study(samples=6, seeds=1, scheduler="hyperband").run(tmp_path.as_uri())
     assert len(results.trials) == 6
     assert set(results.trials.status) <= {"completed", "pruned"}
     assert (results.trials.status == "completed").any()

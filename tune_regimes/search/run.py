@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -177,15 +176,19 @@ def _start(study: "Study", stored: StoredTrials) -> Progress:
 
 @contextlib.contextmanager
 def _scratch(folder: Storage, options: RunOptions) -> Iterator[str]:
-    """Where Ray keeps its own bookkeeping, none of which is a result: gone when the run ends."""
-    if options.address is not None:
-        yield folder.child("ray").uri
+    """Where Ray keeps its own bookkeeping, none of which is a result: gone when the run ends.
+
+    The nodes of a cluster need a place that all of them see.
+    """
+    if options.address is None:
+        with tempfile.TemporaryDirectory(prefix="tune-regimes-", ignore_cleanup_errors=True) as path:
+            yield path
         return
-    path = tempfile.mkdtemp(prefix="tune-regimes-")
     try:
-        yield path
+        yield folder.child("ray").uri
     finally:
-        shutil.rmtree(path, ignore_errors=True)
+        with contextlib.suppress(UsageError):
+            folder.delete("ray")
 
 
 def _write_driver_rows(job: Job, folder: Storage, callback: ProgressCallback) -> None:
