@@ -3,6 +3,7 @@
 import importlib
 import logging
 import os
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,6 +39,8 @@ def cluster(address: str | None) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
+    if address is not None:
+        _check_answers(address)
     try:
         ray.init(
             address=address or "local",
@@ -46,14 +49,29 @@ def cluster(address: str | None) -> Iterator[None]:
             logging_level=logging.ERROR,
         )
     except (ConnectionError, RuntimeError, ValueError) as error:
-        raise ResourceError(
-            f"address must be that of a running Ray cluster; got {address!r}: {_first_line(error)}. "
-            "Start one with 'ray start --head', or leave the address out to run on this machine"
-        ) from error
+        raise ResourceError(_no_cluster(address, error)) from error
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _check_answers(address: str) -> None:
+    """Refuse an address at which nothing listens: Ray itself would try for minutes, then end the process."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not port.isdigit():
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=10).close()
+    except OSError as error:
+        raise ResourceError(_no_cluster(address, error)) from error
+
+
+def _no_cluster(address: str | None, error: Exception) -> str:
+    return (
+        f"address must be that of a running Ray cluster; got {address!r}: {_first_line(error)}. "
+        "Start one with 'ray start --head', or leave the address out to run on this machine"
+    )
 
 
 def check_resources(cpus: float, gpus: float) -> int:

@@ -2,7 +2,7 @@
 
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from importlib import metadata
 from typing import Any
@@ -40,17 +40,30 @@ def check_same(stored: Mapping[str, Any], asked: Mapping[str, Any], where: str) 
         StudyError: Naming every field that differs, with both values.
     """
     before, now = _without_places(stored), _without_places(json.loads(json.dumps(asked)))
-    differences = [
-        f"{name}: stored {before.get(name)!r}, asked {now[name]!r}"
-        for name in now
-        if name != "origin" and before.get(name) != now[name]
-    ]
+    names = [name for name in now if name != "origin"]
+    differences = [text for name in names for text in _differences(name, before.get(name), now[name])]
     if differences:
         raise StudyError(
             f"a study is resumed under the specification it was started with; {where} differs in "
             + "; ".join(differences)
             + ". Resume it unchanged, or give the new study another name or storage"
         )
+
+
+def _differences(name: str, stored: Any, asked: Any) -> Iterator[str]:
+    """Where two values differ, down to the innermost field."""
+    if isinstance(stored, Mapping) and isinstance(asked, Mapping):
+        for key in {**stored, **asked}:
+            yield from _differences(f"{name}.{key}", stored.get(key), asked.get(key))
+    elif _are_records(stored) and _are_records(asked) and len(stored) == len(asked):
+        for index, pair in enumerate(zip(stored, asked, strict=True)):
+            yield from _differences(f"{name}[{index}]", *pair)
+    elif stored != asked:
+        yield f"{name}: stored {stored!r}, asked {asked!r}"
+
+
+def _are_records(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, Mapping) for item in value)
 
 
 def _without_places(value: Any) -> Any:
