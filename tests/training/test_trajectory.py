@@ -112,9 +112,10 @@ def test_values_per_step_of_another_number_are_refused(mlp_task: Task) -> None:
         Trajectory(mlp_task, seed=0).advance(Settings("sgd", lr=(0.1, 0.2, 0.3)))
 
 
-def test_an_unknown_device_is_refused_with_the_choices(mlp_task: Task) -> None:
+@pytest.mark.parametrize("device", ["gpu", "mps", "cuda:first", ""])
+def test_an_unknown_device_is_refused_with_the_choices(mlp_task: Task, device: str) -> None:
     with pytest.raises(ResourceError, match="'cpu', 'cuda'"):
-        Trajectory(mlp_task, seed=0, device="gpu")
+        Trajectory(mlp_task, seed=0, device=device)
 
 
 def test_a_captured_state_is_not_touched_by_training_on(mlp_task: Task) -> None:

@@ -61,8 +61,11 @@ class Numerics:
             ResourceError: the device is a GPU that torch cannot use.
             UsageError: bfloat16 on a CPU.
         """
-        if device.type == "cuda" and not torch.cuda.is_available():
-            raise ResourceError(f"device {device} needs a GPU that torch can use, and there is none; use device='cpu'.")
+        if device.type == "cuda" and not (device.index or 0) < torch.cuda.device_count():
+            raise ResourceError(
+                f"device {device} needs a GPU that torch can use, and there are {torch.cuda.device_count()}; "
+                "use device='cpu'."
+            )
         if self.dtype == "bfloat16" and device.type == "cpu":
             raise UsageError("bfloat16 needs a CUDA device, got device='cpu', where it is slow; use dtype='float32'.")
         return replace(self, threads=self.threads or torch.get_num_threads())

@@ -161,10 +161,10 @@ class Trajectory:
 
 
 def _device(name: str) -> torch.device:
-    try:
-        return torch.device(name)
-    except RuntimeError as error:
-        raise ResourceError(f"device must be 'cpu', 'cuda' or 'cuda:<index>', got {name!r}.") from error
+    kind, _, index = name.partition(":")
+    if kind not in ("cpu", "cuda") or not (index.isdigit() or index == ""):
+        raise ResourceError(f"device must be 'cpu', 'cuda' or 'cuda:<index>', got {name!r}.")
+    return torch.device(name)
 
 
 def _placed(model: nn.Module, device: torch.device) -> nn.Module:
