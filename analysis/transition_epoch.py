@@ -16,7 +16,7 @@ from analysis.verdicts import UNDECIDED, Quantity, Verdict, judge_all, judge_gre
 
 REFERENCE = "three_step"
 FIG_13 = ("classic", "reduced", "adamw")
-POINTS_PER_BIN = 3
+POINTS_PER_BIN = 2
 MOST_BINS = 10
 
 AT_LEAST = (
@@ -106,7 +106,9 @@ def best_against_reference(trials: pd.DataFrame, margin: float = MARGIN) -> Verd
         "difference": (effect.difference, *effect.interval(0.90)),
     }
     p_values = {"matches or beats": effect.p_above(-margin), "beats": effect.p_above()}
-    return Verdict("P0-21", statement, judge_greater(effect, -margin), test, statistics, p_values, n)
+    where = table.loc[list(best_group(wide, bins)), "transition_epoch"]
+    note = f"best over all seeds: transition epochs {where.min():g} to {where.max():g}"
+    return Verdict("P0-21", statement, judge_greater(effect, -margin), test, statistics, p_values, n, note)
 
 
 def arm(table: pd.DataFrame, large: str, small: str) -> pd.DataFrame:
@@ -121,12 +123,12 @@ def reference_groups(table: pd.DataFrame) -> Groups:
 
 
 def transition_bins(points_of_arm: pd.DataFrame) -> Groups:
-    """The points of one arm in bins of equal counts by transition epoch: about three points each, at most ten bins.
+    """The points of one arm in bins of equal counts by transition epoch: two points each or more, at most ten bins.
 
     The paper says "equally sized bins" without a number, and not whether by width or by count.
     """
     ordered = points_of_arm.sort_values("transition_epoch", kind="stable").index.to_numpy()
-    count = min(len(ordered) // POINTS_PER_BIN, MOST_BINS) or min(len(ordered), 1)
+    count = min(-(-len(ordered) // POINTS_PER_BIN), MOST_BINS)
     return {number: part.tolist() for number, part in enumerate(np.array_split(ordered, count))} if count else {}
 
 
@@ -151,10 +153,11 @@ def held_out(wide: pd.DataFrame, groups: Groups) -> Array:
         wide: Values by point and seed, -inf where a run diverged.
         groups: Points of each group.
     """
-    return np.array([_median(wide[seed], _best_group(wide.drop(columns=seed), groups)) for seed in wide.columns])
+    return np.array([_median(wide[seed], best_group(wide.drop(columns=seed), groups)) for seed in wide.columns])
 
 
-def _best_group(wide: pd.DataFrame, groups: Groups) -> Sequence[int]:
+def best_group(wide: pd.DataFrame, groups: Groups) -> Sequence[int]:
+    """The group with the best median of the points' means over seeds."""
     means = wide.mean(axis=1)
     return max(groups.values(), key=lambda members: _median(means, members))
 

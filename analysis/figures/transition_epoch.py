@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.figures.style import COLORS, GREY, MARKERS, frame, in_percent, panels, say, styled
-from analysis.tables import points
+from analysis.tables import by_seed, points
 from analysis.transition_epoch import REFERENCE, arm, bin_medians
 
 LARGE = {"momentum": "with momentum in phase 1", "no_momentum": "without momentum in phase 1"}
@@ -19,20 +19,20 @@ SMALL = {"classic": "classic", "reduced": "reduced lr, larger momentum", "fig7":
 def accuracy_by_transition_epoch(trials: pd.DataFrame) -> Figure:
     """Test accuracy of every point against its transition epoch: a panel per phase 2, an arm per phase 1.
 
-    Small marks are points (means over seeds), lines join the medians of bins of equal counts with bars between their
-    quartiles; the dashed line is the best three-step schedule, its band the 95 % interval over seeds.
+    Small marks are runs, lines join the medians of bins of equal counts of points with bars between their quartiles;
+    the dashed line is the best three-step schedule, its band the 95 % interval over seeds.
     """
-    table = points(trials)
+    table, runs = points(trials), by_seed(trials)
     rows = -(-len(SMALL) // 2)
     figure, axes = panels(rows, 2, (9.6, 3.1 * rows + 0.9), sharex=True, sharey=True)
     for axis, small in zip(axes, SMALL, strict=True):
         arms = [arm(table, large, small) for large in LARGE]
         for number, part in enumerate(arms):
-            _draw_arm(axis, part, number, list(LARGE.values())[number])
+            _draw_arm(axis, part, runs, number, list(LARGE.values())[number])
         _draw_reference(axis, table)
         axis.set_title(f"phase 2: {SMALL[small]}")
         _say_diverged(axis, pd.concat(arms))
-    frame(axes[0], table["value"])
+    frame(axes[0], runs)
     in_percent(axes[0].yaxis)
     figure.supxlabel("transition epoch (epochs of the large-step phase)", fontsize=11)
     figure.supylabel("test accuracy (%)", fontsize=11)
@@ -70,9 +70,12 @@ def best_reference(table: pd.DataFrame) -> pd.Series | None:
     return None if known.empty else known.sort_values("value", kind="stable").iloc[-1]
 
 
-def _draw_arm(axis: Axes, points_of_arm: pd.DataFrame, number: int, label: str) -> None:
+def _draw_arm(axis: Axes, points_of_arm: pd.DataFrame, runs: pd.DataFrame, number: int, label: str) -> None:
     color, marker = COLORS[number], MARKERS[number]
-    axis.plot(points_of_arm["transition_epoch"], points_of_arm["value"], marker, color=color, ms=4, alpha=0.45, mew=0)
+    every = runs.loc[points_of_arm.index].to_numpy(float)
+    every[~np.isfinite(every)] = np.nan
+    where = points_of_arm["transition_epoch"].to_numpy(float)
+    axis.plot(where, every, marker, color=color, ms=3.5, alpha=0.4, mew=0)
     bins = bin_medians(points_of_arm)
     reach = np.abs(bins[["low", "high"]].to_numpy(float).T - bins["median"].to_numpy(float))
     lines: dict[str, Any] = {

@@ -105,11 +105,11 @@ def test_picking_the_best_of_many_bins_does_not_make_it_good(transition_tables: 
 
 def test_bins_hold_equal_counts_in_order_of_the_transition_epoch() -> None:
     table = pd.DataFrame({"transition_epoch": [9, 1, 5, 3, 7, 11, 2], "value": np.arange(7.0)}, index=range(10, 17))
-    assert transition_bins(table) == {0: [11, 16, 13, 12], 1: [14, 10, 15]}
+    assert transition_bins(table) == {0: [11, 16], 1: [13, 12], 2: [14, 10], 3: [15]}
     medians = bin_medians(table)
-    assert medians["points"].tolist() == [4, 3]
-    assert medians["center"].tolist() == [2.5, 9.0]
-    assert medians["median"].tolist() == [np.median([1.0, 6.0, 3.0, 2.0]), np.median([4.0, 0.0, 5.0])]
+    assert medians["points"].tolist() == [2, 2, 2, 1]
+    assert medians["center"].tolist() == [1.5, 4.0, 8.0, 11.0]
+    assert medians["median"].tolist() == [3.5, 2.5, 2.0, 5.0]
 
 
 def test_there_are_at_most_ten_bins_and_none_without_points() -> None:

@@ -1,0 +1,77 @@
+"""From a study to its report: the analysis of the paper that it belongs to, or a general one."""
+
+import os
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from analysis.document import Plate, Report
+from analysis.figures.generic import metric_by_setting, schedule_of_trial
+from tune_regimes.errors import StudyError
+from tune_regimes.storage import Storage
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tune_regimes.results import Results
+
+PAPERS = ("two_regimes",)
+"""Modules of this package that judge the studies of a paper; each has ``analyse`` and ``STUDIES``."""
+
+
+def analyse(results: "Results", others: "Sequence[Results]" = ()) -> Report:
+    """Judge a study's claims and draw its figures.
+
+    Args:
+        results: The study; one that is in no catalogue gets the figures that any study has.
+        others: The same study on other tasks, for claims about several.
+
+    Raises:
+        StudyError: No trial is stored yet.
+    """
+    if results.trials.empty:
+        raise StudyError(f"a report needs trials; {results.storage} holds none yet: run or resume the study first")
+    paper, _, name = str((results.spec.get("origin") or {}).get("study", "")).partition(".")
+    if paper in PAPERS and name in (module := import_module(f"analysis.{paper}")).STUDIES:
+        found: Report = module.analyse(results, others)
+        return found
+    return Report(results, plates=(*best_plates(results), setting_plate(results)))
+
+
+def report(
+    results: "Results", directory: "str | os.PathLike[str] | Storage", others: "Sequence[Results]" = ()
+) -> list[str]:
+    """Analyse a study and write ``report.md`` with its figures as PNG files.
+
+    Args:
+        results: The study.
+        directory: Where to, a path or an address; what an earlier report wrote there is replaced.
+        others: The same study on other tasks, for claims about several.
+
+    Returns:
+        The paths of the files.
+
+    Raises:
+        StudyError: No trial is stored yet.
+        StorageError: The files cannot be written.
+    """
+    return analyse(results, others).write(directory)
+
+
+def best_plates(results: "Results") -> tuple[Plate, ...]:
+    """The best trial's schedule and course; nothing where no trial completed."""
+    try:
+        best = results.best()
+    except StudyError:
+        return ()
+    caption = (
+        f"The best trial, {best.trial_id}: learning rate and momentum as trained, test accuracy and training loss."
+    )
+    return (Plate("best_schedule", schedule_of_trial(results.epochs, best.trial_id), caption),)
+
+
+def setting_plate(results: "Results") -> Plate:
+    """The study's metric against each numeric setting."""
+    caption = (
+        f"{results.metric} of each point, mean and 95 % interval over seeds, against each number that was searched."
+    )
+    return Plate("metric_by_setting", metric_by_setting(results.trials, results.metric), caption)
