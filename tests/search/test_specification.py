@@ -24,7 +24,7 @@ def test_moving_the_data_does_not_make_another_study_but_another_option_does():
     moved = {**SPEC, "task": {"name": "digits/mlp", "options": {"data": "/elsewhere", "batch_size": 50}}}
     check_same(SPEC, moved, "folder")
     changed = {**SPEC, "task": {"name": "digits/mlp", "options": {"data": None, "batch_size": 60}}}
-    with pytest.raises(StudyError, match="task.options.batch_size: stored 50, asked 60"):
+    with pytest.raises(StudyError, match=r"task\.options\.batch_size: stored 50, asked 60"):
         check_same(SPEC, changed, "folder")
 
 

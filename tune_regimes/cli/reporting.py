@@ -1,27 +1,60 @@
-"""``report`` and ``export``: figures and verdicts from a study, and its tables as single files."""
+"""``report`` and ``export``: verdicts and figures from a study, and its tables as single files."""
 
 from argparse import Namespace
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from tune_regimes.cli import output
 from tune_regimes.cli.locations import located
+from tune_regimes.cli.summary import tables
+
+if TYPE_CHECKING:
+    from analysis.verdicts import Verdict
+
+_STYLES = {"holds": "green", "does not hold": "red", "undecided": "yellow"}
 
 
 def report(args: Namespace) -> int:
-    """Draw the figures of a study and judge its claims.
+    """Judge the claims of a study, draw its figures and write both down.
 
     Raises:
-        UsageError: There is no study in the folder, or none that has an analysis.
+        UsageError: There is no study in the folder, or nothing to report yet.
     """
-    from analysis import report as write_report
+    from analysis import analyse
     from tune_regimes.results import Results
 
-    paths = write_report(Results.load(args.path), args.output or located(args.path, "report"))
+    found = analyse(Results.load(args.path))
+    paths = found.write(args.output or located(args.path, "report"))
     if args.json:
-        output.document({"paths": [str(path) for path in paths]})
+        verdicts = [asdict(verdict) for verdict in found.verdicts]
+        output.document({"verdicts": verdicts, "sections": found.sections, "paths": paths, "tables": tables(args.path)})
         return 0
-    for path in paths:
-        output.line(str(path))
+    for heading, lines in found.sections.items():
+        _show_list(heading, lines)
+    if found.verdicts:
+        output.line("Verdicts", "bold")
+    for verdict in found.verdicts:
+        _show_verdict(verdict)
+    if found.verdicts:
+        output.line()
+    _show_list("Report and figures", paths)
+    output.line("Parquet tables", "bold")
+    output.pairs(list(tables(args.path).items()))
     return 0
+
+
+def _show_verdict(verdict: "Verdict") -> None:
+    grounds = "; ".join(filter(None, (verdict.measured, verdict.counted and f"n: {verdict.counted}", verdict.note)))
+    name = f"{verdict.claim:<6} {verdict.verdict}"
+    output.pairs([(name, f"{verdict.statement}\n{grounds}")], _STYLES[verdict.verdict], width=22)
+
+
+def _show_list(heading: str, lines: Sequence[str]) -> None:
+    output.line(heading, "bold")
+    for text in lines:
+        output.line(f"  {text}")
+    output.line()
 
 
 def export(args: Namespace) -> int:

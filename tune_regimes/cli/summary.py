@@ -24,7 +24,7 @@ class Ending:
         state: "complete", "out of time" or "interrupted".
         states: All trials of the study by state; "waiting" are those that nothing is stored of.
         elapsed: Seconds that the run took.
-        next: The command to type next, as its arguments.
+        next: The command to type next, as its arguments; none where nothing is stored.
     """
 
     path: str
@@ -50,7 +50,7 @@ class Ending:
         complete = results is not None and not states.get("running") and not states.get("waiting")
         state = "interrupted" if interrupted else "complete" if complete else "out of time"
         follow = ["tune-regimes", "report", path] if complete and not states.get("failed") else resume
-        return cls(path, results, state, states, elapsed, follow)
+        return cls(path, results, state, states, elapsed, [] if results is None else follow)
 
     def document(self) -> dict[str, Any]:
         """As JSON."""
@@ -73,7 +73,7 @@ def show(ending: Ending) -> None:
     """Print how a run ended."""
     results = ending.results
     if results is None:
-        output.line("interrupted before anything was stored", "bold yellow")
+        output.line("Interrupted before anything was stored", "bold yellow")
         return
     show_best(results, complete=ending.state == "complete")
     output.line()

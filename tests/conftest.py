@@ -1,0 +1,27 @@
+"""What all tests share: one thread per process, no display, and one smoke study run by the real command line."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+
+@pytest.fixture(scope="session")
+def smoke_run(tmp_path_factory):
+    """The finished process of ``tune-regimes run two_regimes.transition_epoch`` at smoke scale, with few samples."""
+    command = [sys.executable, "-m", "tune_regimes", "run", "two_regimes.transition_epoch", "--scale", "smoke"]
+    options = ["--samples", "3", "--seeds", "2", "--storage", tmp_path_factory.mktemp("studies"), "--json"]
+    return subprocess.run([*command, *options], capture_output=True, text=True, timeout=1200, check=False)
+
+
+@pytest.fixture(scope="session")
+def smoke_study(smoke_run) -> Path:
+    """The folder of that study, shared by all tests: read it, write elsewhere."""
+    assert smoke_run.returncode == 0, smoke_run.stderr
+    return Path(json.loads(smoke_run.stdout)["path"])
