@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from tune_regimes.schedule import Phase, Ramp, Schedule
@@ -52,6 +53,16 @@ def duration(seconds: float | None) -> str:
             large, rest = divmod(round(whole / smaller) * smaller, size)
             return f"{large} {unit}" + (f" {rest // smaller} {smaller_unit}" if rest else "")
     return f"{whole} s"
+
+
+def moment(iso: str | None) -> str:
+    """A moment in UTC, from the ISO form that ``study.json`` holds.
+
+    Examples:
+        >>> moment("2026-11-22T00:33:07+00:00")
+        '2026-11-22 00:33 UTC'
+    """
+    return NOTHING if iso is None else f"{datetime.fromisoformat(iso).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def rate(per_second: float, noun: str) -> str:

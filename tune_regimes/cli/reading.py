@@ -37,7 +37,7 @@ def status(args: Namespace) -> int:
             ("trials", stored_states(found["trials"])),
             ("epochs", f"{found['epochs']} stored"),
             ("task", found["task"]),
-            ("begun", f"{found['created']} on {found['host']}"),
+            ("begun", f"{formatting.moment(found['created'])} on {found['host']}"),
             ("last write", _ago(found["seconds_since_write"])),
         ]
     )
