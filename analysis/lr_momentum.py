@@ -143,20 +143,26 @@ def linear_matches(curves: Mapping[float, Sweep], yardstick: float) -> Verdict:
         between = f"{MATCHED_RANGE[0]:g} to {MATCHED_RANGE[1]:g}"
         note = f"at least {FEWEST} lrs are needed: without momentum in {between}, and with"
         return Verdict("P0-16", statement, UNDECIDED, LINEAR, note=note)
-    relations = {mu: relate(base, sweep) for mu, sweep in others.items()}
+    relations = {mu: relate(base, sweep, yardstick) for mu, sweep in others.items()}
     statistics: dict[str, Quantity] = {"distance of two seeds of one point": yardstick}
     for mu, relation in relations.items():
         statistics |= {f"slope at {mu:g}": relation.slope, f"match / lr at {mu:g}": relation.ratio}
         statistics |= {f"median distance at {mu:g}": relation.distance}
     n = {f"matches at {mu:g}": relation.n for mu, relation in relations.items()}
+    ambiguous = {f"ambiguous at {mu:g}": relation.ambiguous for mu, relation in relations.items()}
     verdicts = [_linear(mu, relation.slope, relation.ratio) for mu, relation in relations.items() if relation.n]
     verdict = judge_all(verdicts) if len(verdicts) == len(relations) else UNDECIDED
-    note = "" if all(n.values()) else "too few matches lie inside the range of learning rates that was sampled"
-    return Verdict("P0-16", statement, verdict, LINEAR, statistics, n=n, note=note)
+    note = (
+        "" if all(n.values()) else "too few matches are clear and inside the range of learning rates that was sampled"
+    )
+    return Verdict("P0-16", statement, verdict, LINEAR, statistics, n=n | ambiguous, note=note)
 
 
 def matched_baseline(
-    curves: Mapping[float, Sweep], constant: float, baseline: tuple[float, float] = BASELINE
+    curves: Mapping[float, Sweep],
+    constant: float,
+    baseline: tuple[float, float] = BASELINE,
+    yardstick: float = 0.0,
 ) -> Verdict:
     """P0-17: the momentum-free lr that matches (0.1, 0.9) over the first 50 epochs is 0.92, a ratio of 9.2.
 
@@ -164,6 +170,7 @@ def matched_baseline(
         curves: Loss curves of the sound points over the epochs to match.
         constant: The lr of the momentum-free phase 1 in the study's preset.
         baseline: The baseline's lr in the network at hand, and its momentum; lrs within a factor of it are matched too.
+        yardstick: Distance of the loss curves of two seeds of one point.
     """
     lr, momentum = baseline
     statement = f"The lr without momentum that matches (0.1, 0.9) is {MATCHED_LR!r}"
@@ -174,12 +181,13 @@ def matched_baseline(
     if near is None or free is None or not len(near.lrs) or len(free.lrs) < FEWEST:
         note = f"the constant is exact, but the sweep has too little to match near lr {lr:g} at momentum {momentum:g}"
         return Verdict("P0-17", statement, UNDECIDED, MATCHED, {"constant": constant}, note=note)
-    relation = relate(near, free, fewest=1)
+    relation = relate(near, free, yardstick, fewest=1)
     printed = MATCHED_LR / BASELINE[0]
     statistics: dict[str, Quantity] = {"constant": constant, "match / lr": relation.ratio, "printed": printed}
     bounds = (printed / FACTOR, printed * FACTOR)
     verdict = judge_interval(*relation.ratio[1:], bounds) if relation.n else UNDECIDED
-    return Verdict("P0-17", statement, verdict, MATCHED, statistics, n={"matches": relation.n, "lrs": len(free.lrs)})
+    n = {"matches": relation.n, "ambiguous": relation.ambiguous, "lrs": len(free.lrs)}
+    return Verdict("P0-17", statement, verdict, MATCHED, statistics, n=n)
 
 
 def _linear(momentum: float, slope: tuple[float, float, float], ratio: tuple[float, float, float]) -> str:

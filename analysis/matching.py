@@ -4,6 +4,10 @@ The distance of two curves is sqrt(sum over epochs of the squared difference of 
 the sampled learning rate with the smallest one. Runs that diverged are excluded, not compared. The paper leaves open
 whether losses are per epoch or per step and linear or logarithmic; ours are per epoch and linear.
 
+A match is ambiguous where learning rates far apart come as near to the curve, up to the distance of two seeds of one
+point: the loss falls slowly at a small step size and at one that is too large alike, and around the best one it hardly
+depends on it. An ambiguous match says nothing about the relation and is counted, not used.
+
 Source: Leclerc and Madry, The Two Regimes of Deep Network Training, 2020, App. B.
 """
 
@@ -14,8 +18,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from analysis.statistics import Array, bootstrap, percentile_interval
+from analysis.statistics import Array, BoolArray, bootstrap, percentile_interval
 from analysis.tables import by_momentum, distances
+
+CLEAR = 4.0
+"""Factor within which all learning rates must lie that come near to a curve, for its match to be clear."""
 
 
 @dataclass(frozen=True)
@@ -60,27 +67,58 @@ def match(base: Sweep, other: Sweep) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Relation:
-    """How matched learning rates relate, over the matches inside the range of the candidates.
+    """How matched learning rates relate, over the clear matches inside the range of the candidates.
 
     Args:
         slope: Slope of log(match) over log(lr), with its 90 % bootstrap interval.
         ratio: Geometric mean of match / lr, with its 90 % bootstrap interval.
         distance: Median L2 distance between a curve and its match.
-        n: How many matches.
+        n: How many such matches.
+        ambiguous: How many were left out because learning rates far apart match as well.
     """
 
     slope: tuple[float, float, float]
     ratio: tuple[float, float, float]
     distance: float
     n: int
+    ambiguous: int
 
 
-def relate(base: Sweep, other: Sweep, fewest: int = 3) -> Relation:
+def clear_matches(candidates: Array, between: Array, noise: float) -> BoolArray:
+    """Whether all candidates that match as well as the best, up to the noise, lie within a factor `CLEAR`.
+
+    Args:
+        candidates: Learning rates, increasing, shape [m].
+        between: Distances of n curves to those of the candidates, shape [n, m].
+        noise: Distance of the curves of two seeds of one point.
+
+    Returns:
+        Shape [n].
+    """
+    near = between <= between.min(axis=1, keepdims=True) + np.nan_to_num(noise)
+    highest, lowest = np.where(near, candidates, 0.0).max(axis=1), np.where(near, candidates, np.inf).min(axis=1)
+    return np.asarray(highest <= CLEAR * lowest)
+
+
+def relate(base: Sweep, other: Sweep, noise: float = 0.0, fewest: int = 3) -> Relation:
     """Relate the learning rates of ``base`` to their matches in ``other``; all NaN and n = 0 with less than ``fewest``.
 
     Resamples draw the points of both with replacement.
+
+    Args:
+        base: Whose learning rates are matched; those with an ambiguous match are left out.
+        other: Among whose learning rates.
+        noise: Distance of the curves of two seeds of one point; 0, or NaN where it is not known, takes every match as
+            clear.
+        fewest: Matches that a relation needs.
     """
     between = distances(base.curves, other.curves)
+    clear = clear_matches(other.lrs, between, noise)
+    ambiguous = int((~clear).sum())
+    base, between = Sweep(base.momentum, base.lrs[clear], base.curves[clear]), between[clear]
+    if len(base.lrs) < fewest:
+        unknown = (float("nan"),) * 3
+        return Relation(unknown, unknown, float("nan"), 0, ambiguous)
     slope, ratio, distance, n = _fit(base.lrs, other.lrs, between, fewest)
 
     def draw(rng: np.random.Generator) -> Array:
@@ -90,7 +128,7 @@ def relate(base: Sweep, other: Sweep, fewest: int = 3) -> Relation:
 
     draws = bootstrap(draw) if n else np.empty((0, 2))
     intervals = [percentile_interval(column[np.isfinite(column)]) for column in draws.T]
-    return Relation((slope, *intervals[0]), (ratio, *intervals[1]), distance, n)
+    return Relation((slope, *intervals[0]), (ratio, *intervals[1]), distance, n, ambiguous)
 
 
 def _fit(lrs: Array, candidates: Array, between: Array, fewest: int) -> tuple[float, float, float, int]:

@@ -13,6 +13,7 @@ from scipy import stats
 
 Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
 
 ALPHA = 0.05
 MARGIN = 0.01

@@ -101,7 +101,9 @@ def sweep_verdicts(results: "Results", others: "Sequence[Results]" = ()) -> tupl
         best_curves_alike(table, curves, yardstick),
         on_architectures(by_task),
         linear_matches(curves, yardstick),
-        matched_baseline(sound_sweeps(trials, epochs, MATCHED_EPOCHS), _constants(PAPER)[2], _baseline(results)),
+        matched_baseline(
+            sound_sweeps(trials, epochs, MATCHED_EPOCHS), _constants(PAPER)[2], _baseline(results), yardstick
+        ),
     )
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from analysis.matching import Sweep, choice_distances, match, relate
+from analysis.matching import Sweep, choice_distances, clear_matches, match, relate
 
 
 def make_sweep(momentum: float, points: int, shift: float = 1.0, power: float = 1.0) -> Sweep:
@@ -36,6 +36,25 @@ def test_too_few_matches_inside_the_range_give_none() -> None:
     relation = relate(make_sweep(0.0, 20), make_sweep(0.9, 20).within(0.0, 2e-4))
     assert relation.n == 0
     assert np.isnan(relation.slope[0])
+
+
+def test_a_match_is_ambiguous_where_far_lrs_come_as_near_as_two_seeds() -> None:
+    lrs = np.array([0.01, 0.02, 0.5])
+    between = np.array([[0.1, 0.2, 0.9], [0.1, 0.9, 0.25], [0.9, 0.9, 0.1]])
+    assert clear_matches(lrs, between, noise=0.2).tolist() == [True, False, True]
+    assert clear_matches(lrs, between, noise=0.0).all()
+
+
+def test_ambiguous_matches_are_counted_and_not_used() -> None:
+    def valley(momentum: float) -> Sweep:
+        """Curves that are as high left of the best lr as right of it, by step size."""
+        step_sizes = np.geomspace(1e-3, 10, 21)
+        height = np.abs(np.log10(step_sizes) + 1)
+        return Sweep(momentum, step_sizes * (1 - momentum), np.outer(height, np.ones(10)))
+
+    assert relate(valley(0.0), valley(0.9)).n > 0
+    relation = relate(valley(0.0), valley(0.9), noise=0.01)
+    assert (relation.n, relation.ambiguous) == (3, 18), "only at the bottom of the valley is a match clear"
 
 
 def test_choice_distances_agree_with_brute_force() -> None:
