@@ -145,7 +145,7 @@ def linear_matches(curves: Mapping[float, Sweep], yardstick: float) -> Verdict:
         return Verdict("P0-16", statement, UNDECIDED, LINEAR, note=note)
     relations = {mu: relate(base, sweep, yardstick) for mu, sweep in others.items()}
     statistics: dict[str, Quantity] = {"distance of two seeds of one point": yardstick}
-    for mu, relation in relations.items():
+    for mu, relation in ((mu, relation) for mu, relation in relations.items() if relation.n):
         statistics |= {f"slope at {mu:g}": relation.slope, f"match / lr at {mu:g}": relation.ratio}
         statistics |= {f"median distance at {mu:g}": relation.distance}
     n = {f"matches at {mu:g}": relation.n for mu, relation in relations.items()}

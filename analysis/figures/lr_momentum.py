@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.style import COLORS, GREY, MARKERS, frame, in_percent, panels, say, styled
+from analysis.figures.style import COLORS, GREY, MARKERS, frame, in_percent, log_y, panels, say, styled
 from analysis.lr_momentum import best_points, sound_points, sweep_table
 from analysis.matching import Sweep, match
 from analysis.regimes import FALLING, locate_regimes
@@ -48,10 +48,13 @@ def best_loss_curves(trials: pd.DataFrame, epochs: pd.DataFrame) -> Figure:
         label = f"momentum {momentum:g}, lr {table['lr'].loc[point]:.3g}"
         axis.plot(seeds.columns, seeds.mean(), MARKERS[number] + "-", color=COLORS[number], ms=4, label=label)
         axis.fill_between(seeds.columns, seeds.min(), seeds.max(), color=COLORS[number], alpha=0.18, lw=0)
-    axis.set_yscale("log")
+    log_y(axis, curves)
     axis.set_xlabel("epoch")
     axis.set_ylabel("training loss (nats)")
-    axis.legend(loc="best")
+    if axis.lines:
+        axis.legend(loc="best")
+    else:
+        say(axis, "no learning rate without divergence")
     return figure
 
 
@@ -101,7 +104,7 @@ def located_regimes(trials: pd.DataFrame, epochs: pd.DataFrame) -> Figure:
     lower.text(
         0.01, FALLING - 0.01, "falls consistently above", transform=lower.get_yaxis_transform(), va="top", color=GREY
     )
-    upper.set_yscale("log")
+    log_y(upper, table["final_loss"])
     lower.set_xscale("log")
     lower.set_ylim(-0.03, 1.06)
     in_percent(lower.yaxis)

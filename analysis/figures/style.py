@@ -52,6 +52,12 @@ def in_percent(axis: Axis) -> None:
     axis.set_major_formatter(PercentFormatter(1.0, symbol=""))
 
 
+def log_y(axes: Axes, values: ArrayLike) -> None:
+    """Give an axes a logarithmic y axis where there is something to draw on it."""
+    if (np.asarray(values, float) > 0).any():
+        axes.set_yscale("log")
+
+
 def frame(axes: Axes, values: ArrayLike, least: float = 0.01) -> None:
     """Set the y range to the values, at least ``least`` high, so that a few broken runs do not flatten the others.
 

@@ -72,8 +72,7 @@ def best_reference(table: pd.DataFrame) -> pd.Series | None:
 
 def _draw_arm(axis: Axes, points_of_arm: pd.DataFrame, runs: pd.DataFrame, number: int, label: str) -> None:
     color, marker = COLORS[number], MARKERS[number]
-    every = runs.loc[points_of_arm.index].to_numpy(float)
-    every[~np.isfinite(every)] = np.nan
+    every = runs.loc[points_of_arm.index].replace(-np.inf, np.nan).to_numpy(float)
     where = points_of_arm["transition_epoch"].to_numpy(float)
     axis.plot(where, every, marker, color=color, ms=3.5, alpha=0.4, mew=0)
     bins = bin_medians(points_of_arm)

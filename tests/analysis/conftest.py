@@ -1,17 +1,22 @@
 """Synthetic results, in the schema of a study's tables, of which the truth is known."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from tune_regimes.results import Results, Storage, config_columns, write_epochs, write_spec, write_trial
+from tune_regimes.schedule import Phase, Schedule
+
 Tables = tuple[pd.DataFrame, pd.DataFrame]
 
 LARGE = ("momentum", "no_momentum")
 SMALL = ("classic", "reduced", "fig7", "adamw")
 EPOCHS = 12
+SCHEDULE = Schedule((Phase(lr=0.1, momentum=0.9, epochs=EPOCHS),)).to_json()
 
 
 def make_trial(
@@ -24,7 +29,8 @@ def make_trial(
         "trial_id": f"{point:05d}-s{seed}",
         "point": point,
         "seed": seed,
-        **{f"config.{name}": setting for name, setting in config.items()},
+        **config_columns(config),
+        "schedule": SCHEDULE,
         "status": status,
         "final_test_accuracy": value,
     }
@@ -144,3 +150,26 @@ def _losses(acting: float, rough: float) -> np.ndarray:
     epoch = np.arange(EPOCHS)
     falling = 2.3 * np.exp(-2.0 * acting**0.5 * (epoch + 0.1)) + 0.3 * acting
     return falling + (0.2 * acting * (epoch % 2) if acting > rough else -0.001 * epoch)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Callable[..., Results]:
+    """Write tables into a folder as a study does, and read them back."""
+
+    def make(tables: Tables, study: str | None, name: str = "a-study", task: str = "digits/mlp") -> Results:
+        storage = Storage(tmp_path / name)
+        origin = study and {"study": study, "scale": "smoke", "options": {"seeds": 2}}
+        spec = {"name": name, "metric": "test_accuracy", "mode": "max", "seeds": [0, 1], "origin": origin}
+        write_spec(storage, {**spec, "task": {"name": task, "options": {}}, "versions": {"torch": "2.15.0"}})
+        trials, epochs = tables
+        for row in _records(trials):
+            write_trial(storage, row)
+        for trial_id, rows in epochs.groupby("trial_id"):
+            write_epochs(storage, str(trial_id), _records(rows))
+        return Results.load(storage)
+
+    return make
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return table.astype(object).where(table.notna(), None).to_dict("records")
