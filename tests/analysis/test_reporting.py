@@ -1,0 +1,80 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import analysis
+from analysis.document import command
+from tune_regimes.errors import StudyError
+
+PNG = b"\x89PNG\r\n"
+
+
+def test_a_transition_study_is_reported_with_its_verdicts(
+    transition_tables: Callable, store: Callable, tmp_path: Path
+) -> None:
+    results = store(transition_tables(points=3, seeds=2), "two_regimes.transition_epoch")
+    paths = analysis.report(results, tmp_path / "report")
+    names = ["report.md", "accuracy_by_transition_epoch.png", "accuracy_distributions.png", "best_schedule.png"]
+    assert [Path(path).name for path in paths] == names
+    assert all(Path(path).read_bytes().startswith(PNG) for path in paths[1:])
+    text = Path(paths[0]).read_text()
+    for claim in ("P0-18", "P0-19", "P0-20", "P0-21", "P0-21b"):
+        assert f"| {claim} |" in text
+    assert "`tune-regimes run two_regimes.transition_epoch --scale smoke --seeds 2`" in text
+    assert "54 completed; 27 points with 2 seeds each" in text
+    assert "torch 2.15.0" in text
+
+
+def test_a_sweep_is_reported_with_its_verdicts_and_regimes(
+    sweep_tables: Callable, store: Callable, tmp_path: Path
+) -> None:
+    results = store(sweep_tables(points=6, seeds=1), "two_regimes.lr_momentum")
+    report = analysis.analyse(results)
+    assert [verdict.claim for verdict in report.verdicts] == ["P0-13", "P0-14", "P0-15", "P0-16", "P0-17"]
+    assert len(report.sections["Where the regimes lie"]) == 3
+    text = Path(report.write(tmp_path / "report")[0]).read_text()
+    assert "- momentum 0.9, 6 points: the largest lr that does not diverge is A = " in text
+    assert set(report.figures) >= {"accuracy_by_lr", "best_loss_curves", "matched_lrs", "located_regimes"}
+
+
+def test_other_architectures_are_judged_together(sweep_tables: Callable, store: Callable) -> None:
+    first = store(sweep_tables(seeds=1), "two_regimes.lr_momentum")
+    second = store(sweep_tables(seeds=1), "two_regimes.lr_momentum", "another", "digits/resnet20")
+    verdict = analysis.analyse(first, [second]).verdicts[2]
+    assert (verdict.claim, verdict.verdict, verdict.n) == ("P0-15", "holds", {"tasks": 2})
+
+
+@pytest.mark.parametrize("study", [None, "my_module:my_study"])
+def test_a_study_of_the_users_own_gets_a_general_report(
+    sweep_tables: Callable, store: Callable, tmp_path: Path, study: str | None
+) -> None:
+    paths = analysis.report(store(sweep_tables(points=3, seeds=2), study), tmp_path / "report")
+    assert [Path(path).name for path in paths] == ["report.md", "best_schedule.png", "metric_by_setting.png"]
+    text = Path(paths[0]).read_text()
+    assert "## Best schedule\n\ntest accuracy 0." in text
+    assert "## Verdicts" not in text
+
+
+def test_a_report_is_replaced_by_the_next(sweep_tables: Callable, store: Callable, tmp_path: Path) -> None:
+    results = store(sweep_tables(points=2, seeds=1), None)
+    assert analysis.report(results, tmp_path / "report") == analysis.report(results, tmp_path / "report")
+
+
+def test_no_completed_trial_is_said_and_not_raised(sweep_tables: Callable, store: Callable) -> None:
+    trials, epochs = sweep_tables(points=2, seeds=1)
+    results = store((trials.assign(status="diverged", final_test_accuracy=None), epochs), "two_regimes.lr_momentum")
+    report = analysis.analyse(results)
+    assert {verdict.verdict for verdict in report.verdicts} == {"undecided"}
+    assert "## Best schedule\n\nNone: " in report.markdown()
+
+
+def test_a_study_without_trials_cannot_be_reported(sweep_tables: Callable, store: Callable) -> None:
+    trials, epochs = sweep_tables(points=2, seeds=1)
+    with pytest.raises(StudyError, match="a report needs trials"):
+        analysis.analyse(store((trials.iloc[:0], epochs.iloc[:0]), None))
+
+
+def test_the_command_says_what_was_changed_too() -> None:
+    origin = {"study": "a.b", "scale": None, "options": {"augment": False}, "changes": {"scheduler": "asha"}}
+    assert command({"origin": origin}) == "tune-regimes run a.b --no-augment --scheduler asha"
