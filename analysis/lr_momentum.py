@@ -183,11 +183,13 @@ def matched_baseline(
         return Verdict("P0-17", statement, UNDECIDED, MATCHED, {"constant": constant}, note=note)
     relation = relate(near, free, yardstick, fewest=1)
     printed = MATCHED_LR / BASELINE[0]
-    statistics: dict[str, Quantity] = {"constant": constant, "match / lr": relation.ratio, "printed": printed}
-    bounds = (printed / FACTOR, printed * FACTOR)
-    verdict = judge_interval(*relation.ratio[1:], bounds) if relation.n else UNDECIDED
+    statistics: dict[str, Quantity] = {"constant": constant, "printed match / lr": printed}
     n = {"matches": relation.n, "ambiguous": relation.ambiguous, "lrs": len(free.lrs)}
-    return Verdict("P0-17", statement, verdict, MATCHED, statistics, n=n)
+    if not relation.n:
+        note = "the constant is exact, but what matches the baseline is ambiguous or at the end of what was sampled"
+        return Verdict("P0-17", statement, UNDECIDED, MATCHED, statistics, n=n, note=note)
+    verdict = judge_interval(*relation.ratio[1:], (printed / FACTOR, printed * FACTOR))
+    return Verdict("P0-17", statement, verdict, MATCHED, statistics | {"match / lr": relation.ratio}, n=n)
 
 
 def _linear(momentum: float, slope: tuple[float, float, float], ratio: tuple[float, float, float]) -> str:

@@ -3,9 +3,10 @@
 A, the large-step regime, is the largest learning rate usable without divergence; B, the small-step regime, the largest
 at which the loss falls consistently. The paper gives no criterion for either; these are ours:
 
-- A run *diverges* if it ended as diverged, or if its last training loss is not below 90 % of the initial one: a network
-  that a large step broke, and that answers at chance ever after, has finite losses too. The initial loss is the first
-  epoch's training loss at the smallest step size of the sweep, a little below that of the untrained network.
+- A run *diverges* if it ended as diverged, or if its last training loss is not below 90 % of the initial one although a
+  smaller learning rate learned: a network that a large step broke, and that answers at chance ever after, has finite
+  losses too, while one that is merely slow has not diverged. The initial loss is the first epoch's training loss at
+  the smallest step size of the sweep, a little below that of the untrained network.
 - The loss *falls consistently* if at least 90 % of the differences between successive epochs, over all seeds, are
   negative.
 
@@ -45,11 +46,23 @@ def describe_runs(trials: pd.DataFrame, epochs: pd.DataFrame) -> pd.DataFrame:
     settings = first_settings(ended, epochs)
     curves = loss_curves(ended, epochs)
     final = curves.ffill(axis=1).iloc[:, -1] if curves.shape[1] else pd.Series(index=curves.index, dtype=float)
-    broken = final >= LEARNED * initial_loss(settings, curves)
-    diverges = (ended["status"] == "diverged").groupby(ended["point"]).any()
-    diverges |= broken.groupby("point").any().reindex(diverges.index, fill_value=False)
-    described = settings.assign(diverges=diverges.reindex(settings.index))
+    stuck = (final >= LEARNED * initial_loss(settings, curves)).groupby("point").any()
+    diverges = (ended["status"] == "diverged").groupby(ended["point"]).any().reindex(settings.index)
+    diverges |= broken(settings, stuck).reindex(settings.index)
+    described = settings.assign(diverges=diverges)
     return described.assign(falling=share_falling(curves), final_loss=final.groupby("point").mean())
+
+
+def broken(settings: pd.DataFrame, stuck: pd.Series) -> pd.Series:
+    """Which points did not learn at a learning rate above one, of the same momentum, that did.
+
+    Args:
+        settings: ``lr`` and ``momentum`` by point.
+        stuck: Whether a point did not learn, by point; points without a completed run are absent.
+    """
+    learned = settings.loc[stuck.index[~stuck]]
+    least = settings["momentum"].map(learned.groupby("momentum")["lr"].min())
+    return stuck.reindex(settings.index, fill_value=False) & (settings["lr"] > least)
 
 
 def initial_loss(settings: pd.DataFrame, curves: pd.DataFrame) -> float:

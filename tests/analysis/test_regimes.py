@@ -24,6 +24,15 @@ def test_a_network_at_chance_has_diverged_though_its_loss_is_finite(sweep_tables
     assert not runs.loc[runs["step_size"] < 1.0, "diverges"].any()
 
 
+def test_a_learning_rate_that_is_too_small_to_learn_has_not_diverged(sweep_tables: Callable) -> None:
+    trials, epochs = sweep_tables()
+    slow = epochs["trial_id"].isin(trials.loc[trials["config.step_size"] < 0.01, "trial_id"])
+    epochs.loc[slow, "train_loss"] = 2.3 - 1e-3 * epochs.loc[slow, "epoch"]
+    runs = describe_runs(trials, epochs)
+    assert not runs.loc[runs["step_size"] < 4.0, "diverges"].any()
+    assert runs.loc[runs["step_size"] > 4.0, "diverges"].all()
+
+
 def test_one_diverging_seed_is_enough(sweep_tables: Callable) -> None:
     trials, epochs = sweep_tables()
     trials.loc[trials["trial_id"] == "00001-s1", "status"] = "diverged"
