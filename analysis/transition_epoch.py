@@ -28,7 +28,7 @@ Groups = Mapping[int, Sequence[int]]
 
 def claims(trials: pd.DataFrame, *, margin: float = MARGIN) -> tuple[Verdict, ...]:
     """The verdicts on P0-18, P0-19, P0-20 and the two halves of P0-21 from the trials of ``transition_epoch``."""
-    table = points(trials)
+    table = distinct(points(trials))
     return (
         momentum_in_phase_1(table, "classic", "P0-18", margin),
         aggressive_phase_2(table),
@@ -84,7 +84,8 @@ def best_against_reference(trials: pd.DataFrame, margin: float = MARGIN) -> Verd
     """
     statement = "For at least one transition epoch, two phases match or beat three steps at constant momentum"
     wide = by_seed(trials).dropna()
-    table = configs(trials).loc[wide.index]
+    table = distinct(configs(trials).loc[wide.index])
+    wide = wide.loc[table.index]
     bins, references = transition_bins(arm(table, "no_momentum", "fig7")), reference_groups(table)
     test = AT_LEAST.format(margin=margin)
     n = {
@@ -109,6 +110,11 @@ def best_against_reference(trials: pd.DataFrame, margin: float = MARGIN) -> Verd
     where = table.loc[list(best_group(wide, bins)), "transition_epoch"]
     note = f"best over all seeds: transition epochs {where.min():g} to {where.max():g}"
     return Verdict("P0-21", statement, judge_greater(effect, -margin), test, statistics, p_values, n, note)
+
+
+def distinct(table: pd.DataFrame) -> pd.DataFrame:
+    """The points without repetitions: a transition epoch drawn twice gives the same runs, not another observation."""
+    return table.drop_duplicates(["large", "small", "transition_epoch"])
 
 
 def arm(table: pd.DataFrame, large: str, small: str) -> pd.DataFrame:

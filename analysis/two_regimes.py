@@ -68,7 +68,7 @@ def analyse_lr_momentum(results: "Results", others: "Sequence[Results]" = ()) ->
         Plate(
             "accuracy_by_lr",
             accuracy_by_lr(trials, epochs),
-            "Test accuracy against learning rate and step size (Fig. 4), with 95 % intervals over seeds.",
+            "Test accuracy against learning rate and step size (Fig. 4). Bars hold the seeds.",
         ),
         Plate(
             "best_loss_curves",

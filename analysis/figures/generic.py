@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.style import COLORS, GREY, MARKERS, frame, in_percent, log_y, panels, styled
+from analysis.figures.style import COLORS, GREY, MARKERS, frame, in_percent, log_y, panels, say_cut, styled
 from analysis.tables import configs, points
 
 
@@ -43,6 +43,7 @@ def metric_by_setting(trials: pd.DataFrame, metric: str) -> Figure:
     for axis in axes[len(names) :]:
         axis.set_visible(False)
     frame(axes[0], table["value"])
+    say_cut(axes[0], table["value"])
     axes[0].set_ylabel(metric.replace("_", " "))
     return figure
 

@@ -8,11 +8,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.style import COLORS, GREY, MARKERS, frame, in_percent, log_y, panels, say, styled
+from analysis.figures.style import COLORS, GREY, MARKERS, in_percent, log_y, panels, say, styled
 from analysis.lr_momentum import best_points, sound_points, sweep_table
 from analysis.matching import Sweep, match
 from analysis.regimes import FALLING, locate_regimes
-from analysis.tables import by_momentum, loss_curves
+from analysis.tables import by_momentum, by_seed, loss_curves
 
 STEP_SIZE = "step size: learning rate / (1 - momentum)"
 
@@ -21,16 +21,16 @@ STEP_SIZE = "step size: learning rate / (1 - momentum)"
 def accuracy_by_lr(trials: pd.DataFrame, epochs: pd.DataFrame) -> Figure:
     """Test accuracy against the learning rate (left) and the step size lr / (1 - momentum) (right), by momentum.
 
-    Bars are 95 % intervals over seeds; crosses at the lower edge are points that diverged.
+    Bars hold the seeds; crosses at the lower edge are points that diverged.
     """
-    table = sweep_table(trials, epochs)
+    table, runs = sweep_table(trials, epochs), by_seed(trials)
+    table = table.assign(lowest=runs.min(axis=1), highest=runs.max(axis=1))
     figure, axes = panels(1, 2, (10.0, 4.2), sharey=True)
     for axis, column, label in zip(axes, ("lr", "step_size"), ("learning rate", STEP_SIZE), strict=True):
         for number, (momentum, part) in enumerate(by_momentum(table).items()):
             _draw_accuracy(axis, part, column, number, momentum)
         axis.set_xscale("log")
         axis.set_xlabel(label)
-    frame(axes[0], sound_points(table)["value"])
     in_percent(axes[0].yaxis)
     axes[0].set_ylabel("test accuracy (%)")
     axes[0].plot([], [], "x", color=GREY, label="diverged")
@@ -120,7 +120,7 @@ def located_regimes(trials: pd.DataFrame, epochs: pd.DataFrame) -> Figure:
 
 def _draw_accuracy(axis: Axes, part: pd.DataFrame, column: str, number: int, momentum: float) -> None:
     known = sound_points(part)
-    reach = (known[["low", "high"]].sub(known["value"], axis=0)).abs().fillna(0.0).to_numpy(float).T
+    reach = (known[["lowest", "highest"]].sub(known["value"], axis=0)).abs().fillna(0.0).to_numpy(float).T
     look: dict[str, Any] = {"color": COLORS[number], "marker": MARKERS[number], "ms": 5, "elinewidth": 1.0, "lw": 1.4}
     axis.errorbar(known[column], known["value"], reach, label=f"momentum {momentum:g}", **look)
     _mark_diverged(axis, part, column, number)

@@ -61,8 +61,7 @@ def log_y(axes: Axes, values: ArrayLike) -> None:
 def frame(axes: Axes, values: ArrayLike, least: float = 0.01) -> None:
     """Set the y range to the values, at least ``least`` high, so that a few broken runs do not flatten the others.
 
-    What lies more than twice the distance from best to lower quartile below that quartile is cut off, and counted in a
-    corner.
+    What lies more than twice the distance from best to lower quartile below that quartile is cut off.
     """
     known = np.asarray(values, float)
     known = known[np.isfinite(known)]
@@ -72,5 +71,10 @@ def frame(axes: Axes, values: ArrayLike, least: float = 0.01) -> None:
     low = max(known.min(), quarter - 2 * (top - quarter) - least)
     margin = 0.06 * max(top - low, least)
     axes.set_ylim(low - margin, top + margin)
-    if cut := int((known < low).sum()):
+
+
+def say_cut(axes: Axes, values: ArrayLike) -> None:
+    """Write into a corner of an axes how many of its values lie below its range."""
+    known = np.asarray(values, float)
+    if cut := int((known[np.isfinite(known)] < axes.get_ylim()[0]).sum()):
         say(axes, f"{cut} lower not shown", (0.99, 0.01), ha="right", va="bottom", fontsize=8.5)

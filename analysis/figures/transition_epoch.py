@@ -7,9 +7,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.style import COLORS, GREY, MARKERS, frame, in_percent, panels, say, styled
+from analysis.figures.style import COLORS, GREY, MARKERS, frame, in_percent, panels, say, say_cut, styled
 from analysis.tables import by_seed, points
-from analysis.transition_epoch import REFERENCE, arm, bin_medians
+from analysis.transition_epoch import REFERENCE, arm, bin_medians, distinct
 
 LARGE = {"momentum": "with momentum in phase 1", "no_momentum": "without momentum in phase 1"}
 SMALL = {"classic": "classic", "reduced": "reduced lr, larger momentum", "fig7": "as in Fig. 7", "adamw": "AdamW"}
@@ -22,17 +22,19 @@ def accuracy_by_transition_epoch(trials: pd.DataFrame) -> Figure:
     Small marks are runs, lines join the medians of bins of equal counts of points with bars between their quartiles;
     the dashed line is the best three-step schedule, its band the 95 % interval over seeds.
     """
-    table, runs = points(trials), by_seed(trials)
+    table, runs = distinct(points(trials)), by_seed(trials)
     rows = -(-len(SMALL) // 2)
     figure, axes = panels(rows, 2, (9.6, 3.1 * rows + 0.9), sharex=True, sharey=True)
+    frame(axes[0], runs)
     for axis, small in zip(axes, SMALL, strict=True):
-        arms = [arm(table, large, small) for large in LARGE]
-        for number, part in enumerate(arms):
-            _draw_arm(axis, part, runs, number, list(LARGE.values())[number])
+        arms = {label: arm(table, large, small) for large, label in LARGE.items()}
+        for number, (label, part) in enumerate(arms.items()):
+            _draw_arm(axis, part, runs, number, label)
         _draw_reference(axis, table)
         axis.set_title(f"phase 2: {SMALL[small]}")
-        _say_diverged(axis, pd.concat(arms))
-    frame(axes[0], runs)
+        drawn = pd.concat(list(arms.values()))
+        say_cut(axis, runs.loc[drawn.index])
+        _say_diverged(axis, drawn)
     in_percent(axes[0].yaxis)
     figure.supxlabel("transition epoch (epochs of the large-step phase)", fontsize=11)
     figure.supylabel("test accuracy (%)", fontsize=11)
@@ -46,7 +48,7 @@ def accuracy_distributions(trials: pd.DataFrame) -> Figure:
 
     Boxes hold the middle half with the median, marks are points, the dashed line is the best three-step schedule.
     """
-    table = points(trials)
+    table = distinct(points(trials))
     figure, (axis,) = panels(1, 1, (9.0, 4.4))
     for place, small in enumerate(SMALL):
         for number, large in enumerate(LARGE):
@@ -59,6 +61,7 @@ def accuracy_distributions(trials: pd.DataFrame) -> Figure:
     axis.set_xlabel("phase 2")
     axis.set_ylabel("test accuracy (%)")
     frame(axis, table["value"])
+    say_cut(axis, table["value"])
     in_percent(axis.yaxis)
     _legend(figure, axis)
     return figure
@@ -97,7 +100,7 @@ def _draw_reference(axis: Axes, table: pd.DataFrame) -> None:
         reference["value"], color=GREY, ls="--", lw=1.4, label="best three-step schedule (mean, 95 % interval)"
     )
     if np.isfinite(reference["low"]):
-        axis.axhspan(reference["low"], reference["high"], color=GREY, alpha=0.12, lw=0)
+        axis.axhspan(reference["low"], reference["high"], color=GREY, alpha=0.08, lw=0)
 
 
 def _draw_box(axis: Axes, points_of_arm: pd.DataFrame, place: float, number: int, label: str) -> None:

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from analysis.figures import generic, lr_momentum, transition_epoch
-from analysis.figures.style import frame, panels
+from analysis.figures.style import frame, panels, say_cut
 from analysis.lr_momentum import sound_sweeps
 from analysis.tables import seed_distance
 
@@ -80,7 +80,9 @@ def test_figures_are_drawn_whatever_is_missing(transition_tables: Callable, swee
 
 def test_a_broken_run_does_not_flatten_the_others() -> None:
     figure, (axes,) = panels(1, 1, (4.0, 3.0))
-    frame(axes, [0.1, 0.90, 0.91, 0.92, 0.93, 0.94])
+    values = [0.1, 0.90, 0.91, 0.92, 0.93, 0.94]
+    frame(axes, values)
+    say_cut(axes, values)
     assert axes.get_ylim()[0] > 0.8
     assert [text.get_text() for text in axes.texts] == ["1 lower not shown"]
     assert figure.axes == [axes]

@@ -10,6 +10,7 @@ from analysis.transition_epoch import (
     best_against_reference,
     bin_medians,
     claims,
+    distinct,
     held_out,
     momentum_for_other_phase_2,
     momentum_in_phase_1,
@@ -138,3 +139,15 @@ def test_missing_reference_is_undecided_with_a_reason(transition_tables: Callabl
     trials, _ = transition_tables()
     verdict = best_against_reference(trials[trials["config.large"] != "three_step"])
     assert (verdict.verdict, verdict.note) == ("undecided", "no three-step schedule completed in every seed")
+
+
+def test_a_transition_epoch_that_was_drawn_twice_counts_once() -> None:
+    table = pd.DataFrame(
+        {
+            "large": ["momentum", "momentum", "no_momentum"],
+            "small": ["classic"] * 3,
+            "transition_epoch": [8, 8, 8],
+            "value": [0.4, 0.4, 0.3],
+        }
+    )
+    assert distinct(table).index.tolist() == [0, 2]
