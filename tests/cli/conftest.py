@@ -37,7 +37,8 @@ class Stored:
         self.folder = folder
         self.storage = Storage(folder)
         given = {"name": folder.name, "metric": "test_accuracy", "mode": "max", "seeds": [0, 1], "trials": 6}
-        write_spec(self.storage, {**given, "task": {"name": "digits/mlp"}, "created": "2026-11-22T00:33:07+00:00", "host": "here", **spec})
+        begun = {"task": {"name": "digits/mlp"}, "created": "2026-11-22T00:33:07+00:00", "host": "here"}
+        write_spec(self.storage, {**given, **begun, **spec})
 
     def add(self, point, seed, final=None, status="completed", *, epochs=EPOCHS, **columns):
         trial_id, config = f"{point:05d}-s{seed}", {"at": point + 1}

@@ -61,7 +61,7 @@ def test_the_drawing_shows_states_best_speed_and_times():
 def test_the_drawing_before_the_first_epoch_promises_nothing():
     text = drawn(STARTING)
     assert "none yet: no trial has completed" in text
-    assert "workers are starting, 3 s elapsed" in text
+    assert "starting, 3 s elapsed" in text
     assert "left" not in text
 
 
@@ -98,6 +98,14 @@ def test_plain_lines_become_rare_while_no_trial_ends(clock):
         clock.now = float(second)
         display(Progress(trials=2, states={"running": 2}, epochs=second + 1))
     assert len(lines(display)) == 10
+
+
+def test_plain_lines_of_a_long_run_are_further_apart(clock):
+    display = line_display(clock)
+    for minute in range(24 * 60):
+        clock.now = minute * 60.0
+        display(Progress(trials=9999, states={"completed": minute + 1}, epochs=minute + 1, elapsed=clock.now))
+    assert 100 < len(lines(display)) < 250
 
 
 def test_a_trial_that_failed_is_told_at_once(clock):

@@ -81,6 +81,6 @@ def test_ctrl_c_ends_a_run_resumably(tmp_path):
 
 def _wait_for_the_first_epochs(process):
     deadline = time.monotonic() + 300
-    while "epochs/s" not in process.stderr.readline():
+    while "trials ended" not in process.stderr.readline():
         assert process.poll() is None
         assert time.monotonic() < deadline

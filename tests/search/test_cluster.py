@@ -5,6 +5,10 @@ import sys
 import textwrap
 
 import pytest
+import ray
+
+from tune_regimes.errors import ResourceError
+from tune_regimes.search.cluster import cluster
 
 SCRIPT = """
 import sys
@@ -43,3 +47,16 @@ def test_a_study_joins_the_cluster_at_an_address_and_refuses_one_that_does_not_a
     assert ran == "RAN ['completed', 'completed'] [2, 3]"
     assert [path.name for path in storage.iterdir()] == ["joined"]
     assert not (storage / "joined" / "ray").exists()
+
+
+def test_a_ray_that_does_not_start_here_is_a_mistake_with_a_remedy(monkeypatch):
+    def overloaded(**options):
+        raise Exception("The current node timed out during startup.\nMore.")
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", overloaded)
+    with (
+        pytest.raises(ResourceError, match=r"it did not: The current node timed out during startup\.\. See that"),
+        cluster(None),
+    ):
+        pass

@@ -30,6 +30,9 @@ LINE_EVERY = 10.0
 QUIET_AFTER = 60.0
 """Seconds after which a plain line is printed although no trial has ended."""
 
+MOST_LINES = 50
+"""Plain lines while the elapsed time doubles: those of a run of days are further apart."""
+
 
 class Display(AbstractContextManager["Display"]):
     """What `Study.run` is given as ``on_progress``; this one shows nothing.
@@ -55,7 +58,7 @@ class Display(AbstractContextManager["Display"]):
 
 
 class LineDisplay(Display):
-    """One line at most every ten seconds, and one at once for the first epochs and for a trial that failed."""
+    """One line at most every ten seconds, rarer in a long run, and one at once for a trial that failed."""
 
     def __init__(self, title: str, metric: str, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(title, metric, stream)
@@ -80,7 +83,8 @@ class LineDisplay(Display):
         shown_at, before = self._shown
         if progress.states.get("failed", 0) > before.states.get("failed", 0):
             return True
-        return self._clock() - shown_at >= (LINE_EVERY if ended(progress) > ended(before) else QUIET_AFTER)
+        least = LINE_EVERY if ended(progress) > ended(before) else QUIET_AFTER
+        return self._clock() - shown_at >= max(least, progress.elapsed / MOST_LINES)
 
 
 class LiveDisplay(Display):
@@ -129,7 +133,7 @@ def summary_line(progress: "Progress", metric: str) -> str:
         f"{ended(progress)} of {formatting.counted(progress.trials, 'trial')} ended",
         formatting.states(ordered(progress.states)),
         f"best {best(progress, metric)}" if progress.best_trial else "",
-        formatting.rate(progress.epochs_per_second, "epochs"),
+        formatting.rate(progress.epochs_per_second, "epochs") if progress.epochs_per_second else "",
         f"about {formatting.duration(left)} left" if left else "",
     ]
     return f"[{formatting.duration(progress.elapsed)}] " + "; ".join(filter(None, parts))
@@ -188,6 +192,7 @@ def _trials(progress: "Progress") -> "RenderableType":
 
 def _speed(progress: "Progress") -> str:
     left = progress.seconds_left
-    rate = formatting.rate(progress.epochs_per_second, "epochs") if progress.epochs else "workers are starting"
+    measured = progress.epochs_per_second
+    rate = formatting.rate(measured, "epochs") if measured else "starting"
     rest = "" if left is None else f", about {formatting.duration(left)} left"
     return f"{rate}, {formatting.duration(progress.elapsed)} elapsed{rest}"

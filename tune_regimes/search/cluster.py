@@ -32,7 +32,7 @@ def cluster(address: str | None) -> Iterator[None]:
         address: Address of an existing cluster (``"auto"`` finds it), or None for one of our own on this machine.
 
     Raises:
-        ResourceError: If no cluster answers at the address.
+        ResourceError: If no cluster answers at the address, or Ray does not start here.
     """
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
@@ -48,7 +48,7 @@ def cluster(address: str | None) -> Iterator[None]:
             log_to_driver=False,
             logging_level=logging.ERROR,
         )
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except Exception as error:  # a node that does not come up in time raises no class of its own
         raise ResourceError(_no_cluster(address, error)) from error
     try:
         yield
@@ -68,6 +68,11 @@ def _check_answers(address: str) -> None:
 
 
 def _no_cluster(address: str | None, error: Exception) -> str:
+    if address is None:
+        return (
+            f"Ray must start on this machine; it did not: {_first_line(error)}. See that processors and memory are not "
+            "taken by other programs, then run 'tune-regimes doctor'; or join a running cluster with address"
+        )
     return (
         f"address must be that of a running Ray cluster; got {address!r}: {_first_line(error)}. "
         "Start one with 'ray start --head', or leave the address out to run on this machine"
