@@ -66,10 +66,10 @@ def test_step_size_is_the_learning_rate_over_one_minus_momentum(sweep_tables: Ca
     assert np.asarray(x[1]) == pytest.approx(np.asarray(x[0]) / (1 - 0.9))
 
 
-@pytest.mark.parametrize("spoil", ["nothing left", "all diverged", "one seed", "no other momentum"])
+@pytest.mark.parametrize("spoil", ["nothing left", "all diverged", "one seed and momentum"])
 def test_figures_are_drawn_whatever_is_missing(transition_tables: Callable, sweep_tables: Callable, spoil: str) -> None:
-    trials, _ = transition_tables(points=2, seeds=1 if spoil == "one seed" else 2)
-    sweep, epochs = sweep_tables(points=4, seeds=1, momenta=(0.0,) if spoil == "no other momentum" else (0.0, 0.9))
+    trials, _ = transition_tables(points=2, seeds=1 if spoil == "one seed and momentum" else 2)
+    sweep, epochs = sweep_tables(points=4, seeds=1, momenta=(0.0,) if spoil == "one seed and momentum" else (0.0, 0.9))
     if spoil in ("all diverged", "nothing left"):
         status = "diverged" if spoil == "all diverged" else "running"
         trials, sweep = (table.assign(status=status, final_test_accuracy=np.nan) for table in (trials, sweep))
