@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.style import COLORS, GREY, MARKERS, frame, in_percent, log_y, panels, say_cut, styled
+from analysis.figures.style import COLORS, GREY, MARKERS, frame, in_percent, in_whole, log_y, panels, say_cut, styled
 from analysis.tables import configs, points
 
 
@@ -15,7 +15,7 @@ def schedule_of_trial(epochs: pd.DataFrame, trial_id: str) -> Figure:
     rows = epochs[epochs["trial_id"] == trial_id].sort_values("epoch")
     figure, (upper, lower) = panels(2, 1, (7.0, 5.6), sharex=True)
     _step(upper, rows, "lr", 0, "learning rate")
-    log_y(upper, rows["lr"].min())
+    log_y(upper, rows["lr"])
     _step(upper.twinx(), rows, "momentum", 1, "momentum")
     _curve(lower, rows, "test_accuracy", 2, "test accuracy (%)")
     in_percent(lower.yaxis)
@@ -24,6 +24,7 @@ def schedule_of_trial(epochs: pd.DataFrame, trial_id: str) -> Figure:
     log_y(other, rows["train_loss"])
     for axis, start in ((axis, start) for axis in (upper, lower) for start in _phase_starts(rows)):
         axis.axvline(start, color=GREY, lw=1.0, ls=":")
+    in_whole(lower.xaxis)
     lower.set_xlabel("epoch")
     return figure
 

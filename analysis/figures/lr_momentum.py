@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.style import COLORS, GREY, MARKERS, in_percent, log_y, panels, say, styled
+from analysis.figures.style import COLORS, GREY, MARKERS, in_percent, in_whole, log_y, panels, say, styled
 from analysis.lr_momentum import best_points, sound_points, sweep_table
 from analysis.matching import Sweep, match
 from analysis.regimes import FALLING, locate_regimes
@@ -49,6 +49,7 @@ def best_loss_curves(trials: pd.DataFrame, epochs: pd.DataFrame) -> Figure:
         axis.plot(seeds.columns, seeds.mean(), MARKERS[number] + "-", color=COLORS[number], ms=4, label=label)
         axis.fill_between(seeds.columns, seeds.min(), seeds.max(), color=COLORS[number], alpha=0.18, lw=0)
     log_y(axis, curves)
+    in_whole(axis.xaxis)
     axis.set_xlabel("epoch")
     axis.set_ylabel("training loss (nats)")
     if axis.lines:
@@ -101,9 +102,6 @@ def located_regimes(trials: pd.DataFrame, epochs: pd.DataFrame) -> Figure:
             for column, style in (("large_step_size", "--"), ("small_step_size", ":")):
                 axis.axvline(regimes[column].iloc[number], color=COLORS[number], ls=style, lw=1.3)
     lower.axhline(FALLING, color=GREY, lw=1.0)
-    lower.text(
-        0.01, FALLING - 0.01, "falls consistently above", transform=lower.get_yaxis_transform(), va="top", color=GREY
-    )
     log_y(upper, table["final_loss"])
     lower.set_xscale("log")
     lower.set_ylim(-0.03, 1.06)
@@ -114,7 +112,8 @@ def located_regimes(trials: pd.DataFrame, epochs: pd.DataFrame) -> Figure:
     upper.plot([], [], "x", color=GREY, label="diverged")
     upper.plot([], [], color=GREY, ls="--", lw=1.3, label="A: large steps")
     upper.plot([], [], color=GREY, ls=":", lw=1.3, label="B: small steps")
-    _legend(figure, upper)
+    upper.plot([], [], color=GREY, lw=1.0, label=f"{FALLING:.0%}: falls consistently")
+    _legend(figure, upper, columns=3)
     return figure
 
 

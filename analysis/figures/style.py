@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import ArrayLike
 
 STYLE: Any = {
@@ -53,9 +53,16 @@ def in_percent(axis: Axis) -> None:
 
 
 def log_y(axes: Axes, values: ArrayLike) -> None:
-    """Give an axes a logarithmic y axis where there is something to draw on it."""
-    if (np.asarray(values, float) > 0).any():
+    """Give an axes a logarithmic y axis where its positive values span a decade or more."""
+    known = np.asarray(values, float)
+    known = known[np.isfinite(known) & (known > 0)]
+    if len(known) and known.max() >= 10 * known.min():
         axes.set_yscale("log")
+
+
+def in_whole(axis: Axis) -> None:
+    """Label an axis at whole numbers only, such as epochs."""
+    axis.set_major_locator(MaxNLocator(integer=True))
 
 
 def frame(axes: Axes, values: ArrayLike, least: float = 0.01) -> None:

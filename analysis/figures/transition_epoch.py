@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.style import COLORS, GREY, MARKERS, frame, in_percent, panels, say, say_cut, styled
+from analysis.figures.style import COLORS, GREY, MARKERS, frame, in_percent, in_whole, panels, say, say_cut, styled
 from analysis.tables import by_seed, points
 from analysis.transition_epoch import REFERENCE, arm, bin_medians, distinct
 
@@ -36,6 +36,7 @@ def accuracy_by_transition_epoch(trials: pd.DataFrame) -> Figure:
         say_cut(axis, runs.loc[drawn.index])
         _say_diverged(axis, drawn)
     in_percent(axes[0].yaxis)
+    in_whole(axes[0].xaxis)
     figure.supxlabel("transition epoch (epochs of the large-step phase)", fontsize=11)
     figure.supylabel("test accuracy (%)", fontsize=11)
     _legend(figure, axes[0])
