@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ray import tune
 
 from tune_regimes.errors import UsageError
-from tune_regimes.results import ENDED, Results, read_spec, read_trial, read_trials, write_spec, write_trial
+from tune_regimes.results import ENDED, Results, read_spec, read_table, read_trial, write_spec, write_trial
 from tune_regimes.results.spec import FILE
 from tune_regimes.search.cluster import check_importable, check_resources, cluster
 from tune_regimes.search.job import Job, TrialSpec
@@ -74,7 +74,7 @@ def _stored_trials(study: "Study", folder: Storage) -> StoredTrials:
         return {}
     check_same(read_spec(folder), study.spec(), str(folder))
     folder.sweep()
-    return {row["trial_id"]: row for row in read_trials(folder).to_dict("records")}
+    return {row["trial_id"]: dict(row) for row in read_table(folder, "trials").to_pylist()}
 
 
 def _fit(

@@ -22,7 +22,7 @@ def make_scheduler(scheduler: str | TrialScheduler, *, epochs: int) -> TrialSche
     if isinstance(scheduler, TrialScheduler):
         return scheduler
     if scheduler == "fifo":
-        return FIFOScheduler()
+        return FIFOScheduler()  # type: ignore[no-untyped-call]
     if scheduler == "asha":
         return ASHAScheduler(time_attr="epoch", max_t=epochs, grace_period=max(1, epochs // 10), reduction_factor=3)
     if scheduler == "hyperband":

@@ -50,7 +50,7 @@ class StudySearcher(Searcher):
         """Ray's own param space is empty: the points hold it."""
         return True
 
-    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+    def suggest(self, trial_id: str) -> Any:
         """The next trial that has not ended, or FINISHED."""
         try:
             while not self._queue and self._next_point < self._points.total:

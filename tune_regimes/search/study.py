@@ -94,7 +94,7 @@ class Study:
         """
         return Study(**({name: getattr(self, name) for name in signature(Study).parameters} | changes))
 
-    def open_points(self, known: Mapping[int, Mapping[str, Any]]) -> Points:
+    def open_points(self, known: Mapping[int, dict[str, Any]]) -> Points:
         """The source of configs of one run.
 
         Args:
