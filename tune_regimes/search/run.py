@@ -48,6 +48,7 @@ def run_study(
         with cluster(options.address):
             slots = check_resources(options.cpus_per_trial, options.gpus_per_trial)
             check_importable(study.task)
+            folder.check_writable()
             if not folder.exists(FILE):
                 write_spec(folder, with_circumstances(study.spec()))
             _fit(study, folder, options, stored, min(slots, options.max_concurrent or slots), on_progress)
@@ -69,7 +70,6 @@ def _nothing_left_of_a_mistake(folder: Storage) -> Iterator[None]:
 
 def _stored_trials(study: "Study", folder: Storage) -> StoredTrials:
     """The trials of an earlier run, after checking that it was a run of the same study."""
-    folder.check_writable()
     if not folder.exists(FILE):
         return {}
     check_same(read_spec(folder), study.spec(), str(folder))
