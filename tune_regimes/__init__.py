@@ -6,7 +6,7 @@ The names below load their module when they are first used, so that ``import tun
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from tune_regimes._version import VERSION as __version__
+from tune_regimes import _version
 
 if TYPE_CHECKING:
     from tune_regimes.errors import UsageError
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from tune_regimes.search import Study
     from tune_regimes.tasks import Augmentation, Data, Split, Task, TaskSpec, register_task, task
     from tune_regimes.training import Trajectory
+
+__version__ = _version.VERSION
 
 _HOMES = {
     "UsageError": "errors",
