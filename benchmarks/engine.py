@@ -6,7 +6,7 @@ DataLoader workers is tried, with workers that stay alive, and the best one coun
 their own (ours sets the C library's allocator, which would help the stock loop too), hold the same number of threads,
 and take turns within one run, so that other load on the machine hits both. A repeat is one epoch of training; the
 epochs of a pair are compared, and the interval is Student's t over the logarithms of the ratios. The fastest epochs of
-either are compared too: they are those that other load on the machine touched least.
+either are compared too: other load on the machine touched them least.
 
     python benchmarks/engine.py                              # CPU, synthetic images
     python benchmarks/engine.py --data <folder of CIFAR-10>  # real ones

@@ -5,7 +5,9 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -119,28 +121,48 @@ def test_a_study_whose_driver_is_killed_resumes_to_the_rows_of_a_quiet_run(drive
     assert sorted(results.epochs.groupby("trial_id").size()) == [40] * 4
 
 
+@contextmanager
+def meanwhile(act):
+    """Calls a function every few milliseconds beside the block, until it returns True or the block ends."""
+    over = threading.Event()
+
+    def loop():
+        while not act() and not over.wait(0.02):
+            pass
+
+    thread = threading.Thread(target=loop, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
 def test_a_trial_whose_worker_is_killed_goes_on_from_its_last_state(driver, quiet, tmp_path, ray_cluster):
-    killed = []
+    killed, storage = [], Storage(tmp_path).child("killed")
 
-    def kill_one(progress):
-        storage = Storage(tmp_path).child("killed")
-        workers = workers_of(os.getpid())
-        if not killed and workers and epochs_stored(storage) >= 40:
-            os.kill(workers[0], signal.SIGKILL)
-            killed.append(workers[0])
+    def kill_one():
+        if epochs_stored(storage) >= 40:
+            for pid in workers_of(os.getpid())[:1]:
+                os.kill(pid, signal.SIGKILL)
+                killed.append(pid)
+        return bool(killed)
 
-    results = driver[1].study().run(tmp_path, save_every=0.0, on_progress=kill_one)
+    with meanwhile(kill_one):
+        results = driver[1].study().run(tmp_path, save_every=0.0)
     assert killed, "the study ended before a worker could be killed"
     assert (results.trials.status == "completed").all()
     assert exact_rows(results.epochs) == quiet
 
 
 def test_a_trial_that_never_gets_through_has_failed_with_a_reason_and_can_be_run_again(driver, tmp_path, ray_cluster):
-    def kill_all(progress):
+    def kill_all():
         for pid in workers_of(os.getpid()):
             os.kill(pid, signal.SIGKILL)
 
-    results = driver[1].study().run(tmp_path, max_failures=0, on_progress=kill_all)
+    with meanwhile(kill_all):
+        results = driver[1].study().run(tmp_path, max_failures=0)
     failed = results.trials[results.trials.status == "failed"]
     assert len(failed) >= 1
     assert failed.reason.str.len().gt(0).all()
