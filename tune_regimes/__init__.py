@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tune_regimes.results import Results
     from tune_regimes.schedule import (
         Phase,
+        Plateau,
         Ramp,
         Schedule,
         Settings,
@@ -35,6 +36,7 @@ _HOMES = {
     "UsageError": "errors",
     "Results": "results",
     "Phase": "schedule",
+    "Plateau": "schedule",
     "Ramp": "schedule",
     "Schedule": "schedule",
     "Settings": "schedule",
@@ -61,6 +63,7 @@ __all__ = [
     "Augmentation",
     "Data",
     "Phase",
+    "Plateau",
     "Ramp",
     "Results",
     "Schedule",

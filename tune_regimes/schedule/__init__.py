@@ -1,4 +1,4 @@
-"""What to apply when: settings, phases, ramps and the families of schedules. Standard library only."""
+"""What to apply when: settings, phases, ramps, the families of schedules, and policies. Standard library only."""
 
 from tune_regimes.schedule.families import (
     cosine,
@@ -11,6 +11,8 @@ from tune_regimes.schedule.families import (
     wsd,
 )
 from tune_regimes.schedule.phases import Phase
+from tune_regimes.schedule.plateau import Plateau
+from tune_regimes.schedule.policy import Policy, policy_from_json
 from tune_regimes.schedule.ramps import Ramp, Value
 from tune_regimes.schedule.schedule import Schedule
 from tune_regimes.schedule.settings import PerStep, Settings, at_step
@@ -18,6 +20,8 @@ from tune_regimes.schedule.settings import PerStep, Settings, at_step
 __all__ = [
     "PerStep",
     "Phase",
+    "Plateau",
+    "Policy",
     "Ramp",
     "Schedule",
     "Settings",
@@ -26,6 +30,7 @@ __all__ = [
     "cosine",
     "exponential",
     "one_cycle",
+    "policy_from_json",
     "sgdr",
     "staircase",
     "three_step",

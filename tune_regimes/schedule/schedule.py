@@ -2,6 +2,7 @@
 
 import json
 from bisect import bisect_right
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate
@@ -10,12 +11,15 @@ from typing import Any
 from tune_regimes.errors import ScheduleError
 from tune_regimes.schedule.checks import check_count, check_fields
 from tune_regimes.schedule.phases import Phase
+from tune_regimes.schedule.policy import Policy
 from tune_regimes.schedule.settings import Settings, at_step
 
 
 @dataclass(frozen=True)
-class Schedule:
+class Schedule(Policy):
     """Phases in the order in which they are trained. Epochs count from 0.
+
+    As a policy its state is the number of the epoch, and observations change nothing.
 
     Args:
         phases: One phase or more, each with its length. A weight decay of None becomes 0.
@@ -33,6 +37,8 @@ class Schedule:
         True
     """
 
+    adaptive = False
+
     phases: tuple[Phase, ...]
 
     def __post_init__(self) -> None:
@@ -45,6 +51,11 @@ class Schedule:
     def epochs(self) -> int:
         """Epochs of all phases together."""
         return self._ends[-1]
+
+    @property
+    def last_phase(self) -> int:
+        """Index of the last phase, from 0."""
+        return len(self.phases) - 1
 
     @property
     def transitions(self) -> tuple[int, ...]:
@@ -111,9 +122,17 @@ class Schedule:
             raise ScheduleError(f"a schedule has a list of phases: received {phases!r}. Write it with to_json().")
         return cls(tuple(Phase.from_dict(phase) for phase in phases))
 
-    def to_json(self) -> str:
-        """Return the schedule as JSON text; `from_json` gives an equal schedule back."""
-        return json.dumps(self.to_dict(), allow_nan=False)
+    def start(self) -> int:
+        """Epoch 0."""
+        return 0
+
+    def observe(self, state: int, record: Mapping[str, float]) -> int:
+        """The epoch after ``state``, whatever was measured."""
+        return state + 1
+
+    def forecast(self) -> "Schedule":
+        """The schedule itself."""
+        return self
 
     @classmethod
     def from_json(cls, text: str) -> "Schedule":

@@ -1,0 +1,109 @@
+"""Policies: what a trial follows, epoch by epoch. A fixed schedule is a policy that ignores observations."""
+
+import abc
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from tune_regimes.errors import ScheduleError
+from tune_regimes.schedule.settings import Settings
+
+if TYPE_CHECKING:
+    from tune_regimes.schedule.schedule import Schedule
+
+KIND = "policy"
+"""The field of a policy's JSON object that names its kind; the object of a `Schedule` has none."""
+
+
+class Policy(abc.ABC):
+    """Decides the settings of each epoch from what was observed in the epochs before.
+
+    A policy is a frozen value, and its state is one too: `start` gives the first state, `observe` the next, so that a
+    state is restored exactly by observing the stored records again. Nothing but the records may enter a decision:
+    then equal records mean equal settings, and trials share all epochs up to the first at which they were told
+    differently.
+
+    Attributes:
+        adaptive: Whether observations change the settings.
+    """
+
+    adaptive: bool = True
+
+    @property
+    @abc.abstractmethod
+    def epochs(self) -> int:
+        """Epochs of the whole training, at most."""
+
+    @property
+    @abc.abstractmethod
+    def last_phase(self) -> int | None:
+        """Index of the last phase from 0; None where it depends on observations."""
+
+    @abc.abstractmethod
+    def start(self) -> Any:
+        """The state before the first epoch."""
+
+    @abc.abstractmethod
+    def settings(self, state: Any, steps_per_epoch: int) -> Settings:
+        """What the next epoch is told.
+
+        Args:
+            state: The state before that epoch.
+            steps_per_epoch: Optimizer steps of an epoch.
+        """
+
+    @abc.abstractmethod
+    def phase_of(self, state: Any) -> tuple[int, int]:
+        """Index of the next epoch's phase, and the epoch within it, both from 0."""
+
+    @abc.abstractmethod
+    def observe(self, state: Any, record: Mapping[str, float]) -> Any:
+        """The state after an epoch.
+
+        Args:
+            state: The state before the epoch.
+            record: What was measured, as `Trajectory.advance` returns it.
+        """
+
+    @abc.abstractmethod
+    def forecast(self) -> "Schedule":
+        """The schedule that is followed if no observation changes anything: what a plan can know beforehand."""
+
+    @abc.abstractmethod
+    def to_dict(self) -> dict[str, Any]:
+        """The policy as a JSON object."""
+
+    def to_json(self) -> str:
+        """The policy as JSON text; `policy_from_json` gives an equal one back."""
+        return json.dumps(self.to_dict(), allow_nan=False)
+
+
+def policy_from_json(text: str) -> Policy:
+    """The schedule or adaptive policy that JSON text describes.
+
+    Raises:
+        ScheduleError: The text is not JSON, or describes neither.
+
+    Examples:
+        >>> from tune_regimes.schedule import Phase, Plateau, Schedule
+        >>> policy = Plateau(Phase(lr=0.1, epochs=20), patience=2)
+        >>> policy_from_json(policy.to_json()) == policy
+        True
+        >>> type(policy_from_json(policy.forecast().to_json())).__name__
+        'Schedule'
+    """
+    from tune_regimes.schedule.plateau import Plateau
+    from tune_regimes.schedule.schedule import Schedule
+
+    try:
+        received = json.loads(text)
+    except (TypeError, ValueError) as error:
+        raise ScheduleError(
+            f"a schedule must be JSON text: received {text!r} ({error}). Write it with to_json()."
+        ) from error
+    if not isinstance(received, dict) or KIND not in received:
+        return Schedule.from_dict(received)
+    kinds = {Plateau.kind: Plateau}
+    if received[KIND] not in kinds:
+        raise ScheduleError(f"a policy must be one of {', '.join(kinds)}: received {received[KIND]!r}.")
+    return kinds[received[KIND]].from_dict(received)
