@@ -5,7 +5,7 @@ import pytest
 from ray import tune
 
 from tune_regimes.errors import StudyError
-from tune_regimes.search.points import OptunaPoints, check_space, describe_space, list_points
+from tune_regimes.search.points import OptunaPoints, Outcome, check_space, describe_space, list_points
 
 SPACE = {"lr": tune.loguniform(1e-4, 1.0), "mu": tune.grid_search([0.0, 0.9]), "fixed": 3}
 
@@ -73,9 +73,10 @@ def test_tpe_evaluates_explicit_points_first_and_keeps_constants():
 
 def test_tpe_is_told_means_pruned_and_failed_points_as_what_they_are():
     points = optuna_points()
-    for number, (value, pruned) in enumerate([(0.1, False), (0.2, False), (0.3, True), (None, False)]):
+    endings = [(0.1, "completed"), (0.2, "completed"), (0.3, "pruned"), (None, "diverged")]
+    for number, (value, status) in enumerate(endings):
         points.config(number)
-        points.tell(number, value, pruned=pruned)
+        points.tell(number, {0: Outcome(value, status, 5)})
     states = [trial.state for trial in points._study.trials]
     assert states == [optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED, optuna.trial.TrialState.FAIL]
     assert points._study.trials[0].value == 0.2
@@ -95,6 +96,6 @@ def test_tpe_moves_towards_the_better_half():
     points = optuna_points(samples=60)
     for number in range(points.total):
         config = points.config(number)
-        points.tell(number, config["x"], pruned=False)
+        points.tell(number, {0: Outcome(config["x"], "completed", 5)})
     late = [trial.params["x"] for trial in points._study.trials[-20:]]
     assert sum(late) / len(late) > 0.5

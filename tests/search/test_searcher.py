@@ -4,8 +4,8 @@ import pytest
 from ray.tune.search import Searcher
 
 import tune_regimes as tr
-from tune_regimes.errors import ScheduleError
-from tune_regimes.search.points import ListedPoints, Points
+from tune_regimes.errors import ScheduleError, StorageError
+from tune_regimes.search.points import ListedPoints, Outcome, Points
 from tune_regimes.search.searcher import StudySearcher
 
 
@@ -18,13 +18,21 @@ class Told(Points):
         self._listed = ListedPoints(configs)
         self.total = self._listed.total
         self.outcomes = {}
+        self.observed = []
+        self.closed = False
 
     def config(self, point):
         return self._listed.config(point)
 
-    def tell(self, point, value, *, pruned):
+    def observe(self, point, seed, epoch, value):
+        self.observed.append((point, seed, epoch, value))
+
+    def tell(self, point, outcomes):
         assert point not in self.outcomes
-        self.outcomes[point] = (value, pruned)
+        self.outcomes[point] = dict(outcomes)
+
+    def close(self):
+        self.closed = True
 
 
 def searcher(points, stored=(), replay=False, seeds=(0, 1)):
@@ -41,12 +49,12 @@ def suggestions(search, limit=20):
     raise AssertionError("the searcher never finished")
 
 
-def result(value, status="completed"):
-    return {"test_accuracy": value, "status": status}
+def result(value, status="completed", epoch=2):
+    return {"test_accuracy": value, "status": status, "epoch": epoch}
 
 
 def stored_row(status, value=None):
-    return {"status": status, "final_test_accuracy": value}
+    return {"status": status, "final_test_accuracy": value, "epochs": 2}
 
 
 def test_points_come_in_order_each_with_all_its_seeds():
@@ -69,41 +77,85 @@ def test_a_replay_runs_ended_trials_past_the_scheduler_again():
     assert suggestions(searcher(Told([{"lr": 0.1}]), stored, replay=True)) == [(0, 0), (0, 1)]
 
 
-def test_a_point_is_told_the_mean_once_its_last_seed_has_ended():
+def test_a_point_is_told_once_its_last_seed_has_ended():
     points = Told([{"lr": 0.1}])
     search = searcher(points)
     suggestions(search)
     search.on_trial_complete("t0", result(0.4))
     assert points.outcomes == {}
     search.on_trial_complete("t1", result(0.6))
-    assert points.outcomes == {0: (pytest.approx(0.5), False)}
+    assert points.outcomes == {0: {0: Outcome(0.4, "completed", 2), 1: Outcome(0.6, "completed", 2)}}
 
 
-def test_stored_outcomes_count_towards_the_mean():
+def test_stored_outcomes_are_told_with_the_new_ones():
     points = Told([{"lr": 0.1}])
     search = searcher(points, {"00000-s0": stored_row("completed", 0.2)})
     suggestions(search)
     search.on_trial_complete("t0", result(0.4))
-    assert points.outcomes == {0: (pytest.approx(0.3), False)}
+    assert points.outcomes == {0: {0: Outcome(0.2, "completed", 2), 1: Outcome(0.4, "completed", 2)}}
 
 
-def test_a_point_with_a_diverged_or_failed_seed_has_no_value():
-    for ending in ({"result": result(-1e30, "diverged")}, {"error": True}):
-        points = Told([{"lr": 0.1}])
-        search = searcher(points)
-        suggestions(search)
-        search.on_trial_complete("t0", result(0.4))
-        search.on_trial_complete("t1", **ending)
-        assert points.outcomes == {0: (None, False)}
+@pytest.mark.parametrize(
+    ("ending", "outcome"),
+    [
+        ({"result": result(-1e30, "diverged", epoch=1)}, Outcome(None, "diverged", 1)),
+        ({"error": True}, Outcome(None, "failed", 0)),
+        ({}, Outcome(None, "failed", 0)),
+        ({"result": result(0.2, "running", epoch=1)}, Outcome(0.2, "pruned", 1)),
+    ],
+    ids=["diverged", "crashed", "never reported", "stopped by the scheduler"],
+)
+def test_a_trial_that_did_not_complete_is_told_as_what_it_is(ending, outcome):
+    points = Told([{"lr": 0.1}])
+    search = searcher(points, seeds=[5])
+    suggestions(search)
+    search.on_trial_complete("t0", **ending)
+    assert points.outcomes == {0: {5: outcome}}
 
 
-def test_a_trial_that_the_scheduler_stopped_makes_its_point_pruned():
+def test_a_paused_trial_that_the_scheduler_gives_up_is_pruned_with_its_last_value():
+    points = Told([{"lr": 0.1}])
+    search = searcher(points, seeds=[0])
+    suggestions(search)
+    search.on_trial_result("t0", result(0.3, "running", epoch=1))
+    search.on_trial_complete("t0")
+    assert points.outcomes == {0: {0: Outcome(0.3, "pruned", 1)}}
+
+
+def test_values_on_the_way_are_passed_on_but_for_those_of_a_diverged_trial():
     points = Told([{"lr": 0.1}])
     search = searcher(points)
     suggestions(search)
+    search.on_trial_result("t1", result(0.3, "running", epoch=1))
+    search.on_trial_complete("t1", result(0.5, "completed", epoch=2))
+    search.on_trial_complete("t0", result(-1e30, "diverged", epoch=1))
+    assert points.observed == [(0, 1, 1, 0.3), (0, 1, 2, 0.5)]
+
+
+def test_a_mistake_that_every_trial_would_repeat_settles_no_point():
+    points = Told([{"lr": 0.1}])
+    search = searcher(points, seeds=[0])
+    suggestions(search)
+    search.on_trial_complete("t0", result(0.0, "fatal", epoch=0))
+    assert (points.outcomes, points.observed) == ({}, [])
+
+
+def test_what_the_points_cannot_store_ends_the_search_with_its_message():
+    class Full(Told):
+        def tell(self, point, outcomes):
+            raise StorageError("no space")
+
+    search = searcher(Full([{"lr": 0.1}, {"lr": 0.2}]), seeds=[0])
+    search.suggest("t0")
     search.on_trial_complete("t0", result(0.4))
-    search.on_trial_complete("t1", result(0.2, "running"))
-    assert points.outcomes == {0: (pytest.approx(0.3), True)}
+    assert isinstance(search.mistake, StorageError)
+    assert suggestions(search) == []
+
+
+def test_closing_the_search_closes_the_points():
+    points = Told([{"lr": 0.1}])
+    searcher(points).close()
+    assert points.closed
 
 
 def test_a_config_whose_schedule_is_not_valid_ends_the_search_with_its_message():

@@ -6,6 +6,7 @@ A point is one config; each of its seeds is one trial. Ray's own domains describ
 import abc
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,26 @@ Config = dict[str, Any]
 SEARCHERS = ("random", "grid", "optuna")
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """How one seed of a point ended.
+
+    Attributes:
+        value: The metric at the last epoch; None for a seed that diverged or failed.
+        status: ``"completed"``, ``"pruned"``, ``"diverged"`` or ``"failed"``.
+        epochs: Epochs of the schedule that the seed has been through, whoever trained them; 0 for one that failed.
+    """
+
+    value: float | None
+    status: str
+    epochs: int
+
+
 class Points(abc.ABC):
-    """A source of configs that numbers them from 0 and may learn from their outcomes."""
+    """A source of configs that numbers them from 0 and may learn from what became of them.
+
+    Every method may raise a `UsageError`, which ends the search.
+    """
 
     total: int
 
@@ -28,8 +47,16 @@ class Points(abc.ABC):
         """The config of a point; points are asked for in order."""
 
     @abc.abstractmethod
-    def tell(self, point: int, value: float | None, *, pruned: bool) -> None:
-        """The outcome of a point over all its seeds: the mean metric, or None where a seed diverged or failed."""
+    def observe(self, point: int, seed: int, epoch: int, value: float) -> None:
+        """The metric of one seed after an epoch, counted from 1; the same epoch may come again, with the same value."""
+
+    @abc.abstractmethod
+    def tell(self, point: int, outcomes: Mapping[int, Outcome]) -> None:
+        """The outcomes of a point by seed, once all its seeds have ended."""
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """The end of a run, interrupted or not: points that were not told are left open for the next run."""
 
 
 class ListedPoints(Points):
@@ -43,8 +70,14 @@ class ListedPoints(Points):
         """The config with that number."""
         return self._configs[point]
 
-    def tell(self, point: int, value: float | None, *, pruned: bool) -> None:
-        """Nothing is learnt from outcomes here."""
+    def observe(self, point: int, seed: int, epoch: int, value: float) -> None:
+        """Nothing is learnt here."""
+
+    def tell(self, point: int, outcomes: Mapping[int, Outcome]) -> None:
+        """Nothing is learnt here."""
+
+    def close(self) -> None:
+        """Nothing is open here."""
 
 
 class OptunaPoints(Points):
@@ -89,20 +122,28 @@ class OptunaPoints(Points):
         distribution = self._distributions[name]
         return distribution.to_external_repr(distribution.to_internal_repr(self._known[point][name]))
 
-    def tell(self, point: int, value: float | None, *, pruned: bool) -> None:
+    def observe(self, point: int, seed: int, epoch: int, value: float) -> None:
+        """Values on the way are not passed on yet."""
+
+    def tell(self, point: int, outcomes: Mapping[int, Outcome]) -> None:
         """Pass a point's outcome on; explicit points lie outside Optuna's study."""
         from optuna.trial import TrialState
 
         trial = self._asked.pop(point, None)
         if trial is None:
             return
-        if value is None or not math.isfinite(value):
+        values = [outcome.value for outcome in outcomes.values() if outcome.value is not None]
+        mean = sum(values) / len(values) if len(values) == len(outcomes) else math.nan
+        if not math.isfinite(mean):
             self._study.tell(trial, state=TrialState.FAIL)
-        elif pruned:
-            trial.report(value, step=0)
+        elif any(outcome.status == "pruned" for outcome in outcomes.values()):
+            trial.report(mean, step=0)
             self._study.tell(trial, state=TrialState.PRUNED)
         else:
-            self._study.tell(trial, value)
+            self._study.tell(trial, mean)
+
+    def close(self) -> None:
+        """Nothing is stored yet."""
 
 
 def list_points(space: Mapping[str, Any], samples: int, first: Sequence[Config], seed: int) -> ListedPoints:

@@ -1,7 +1,8 @@
 """The searcher that Ray Tune asks for trials: points in order, each with all its seeds, ended ones left out."""
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from ray.tune.search import Searcher
@@ -10,7 +11,7 @@ from tune_regimes.errors import UsageError
 from tune_regimes.results import ENDED
 from tune_regimes.schedule import Schedule
 from tune_regimes.search.job import TrialSpec
-from tune_regimes.search.points import Points
+from tune_regimes.search.points import Outcome, Points
 
 
 class StudySearcher(Searcher):
@@ -43,7 +44,8 @@ class StudySearcher(Searcher):
         self._next_point = 0
         self._queue: deque[TrialSpec] = deque()
         self._specs: dict[str, TrialSpec] = {}
-        self._outcomes: dict[int, dict[int, tuple[float | None, bool]]] = {}
+        self._last: dict[str, dict[str, Any]] = {}
+        self._outcomes: dict[int, dict[int, Outcome]] = {}
         self.mistake: UsageError | None = None
 
     def set_search_properties(self, metric: str | None, mode: str | None, config: dict[str, Any], **spec: Any) -> bool:
@@ -52,12 +54,10 @@ class StudySearcher(Searcher):
 
     def suggest(self, trial_id: str) -> Any:
         """The next trial that has not ended, or FINISHED."""
-        try:
+        with self._ending_on_mistakes():
             while not self._queue and self._next_point < self._points.total:
                 self._open_point(self._next_point)
                 self._next_point += 1
-        except UsageError as error:
-            self.mistake = error
         if self.mistake is not None or not self._queue:
             return Searcher.FINISHED
         self._specs[trial_id] = spec = self._queue.popleft()
@@ -70,28 +70,57 @@ class StudySearcher(Searcher):
             spec = TrialSpec(point, seed, config, schedule)
             row = self._stored.get(spec.trial_id)
             if row is not None and row["status"] in ENDED and not self._replay:
-                self._note(spec, row[f"final_{self.metric}"], row["status"])
+                self._note(spec, row[f"final_{self.metric}"], row["status"], row["epochs"] or 0)
             else:
                 self._queue.append(spec)
 
-    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """Note the outcome of a trial; the last seed of a point settles the point."""
-        spec = self._specs.pop(trial_id, None)
-        if spec is None:
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        """Pass a value on the way on; a diverged or fatal report has none."""
+        spec = self._specs.get(trial_id)
+        if spec is None or result["status"] not in ("running", "completed"):
             return
-        status = "failed" if error or result is None else str(result["status"])
-        value = None if result is None else float(result[self.metric])
-        self._note(spec, value, "pruned" if status == "running" else status)
+        self._last[trial_id] = result
+        with self._ending_on_mistakes():
+            self._points.observe(spec.point, spec.seed, int(result["epoch"]), float(result[self.metric]))
 
-    def _note(self, spec: TrialSpec, value: float | None, status: str) -> None:
-        outcomes = self._outcomes.setdefault(spec.point, {})
-        outcomes[spec.seed] = (value if status in ("completed", "pruned") else None, status == "pruned")
-        if len(outcomes) < len(self._seeds):
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        """Note the outcome of a trial; the last seed of a point settles the point.
+
+        Ray passes the last result here only. A paused trial that the scheduler gives up comes without one.
+        """
+        if result is not None:
+            self.on_trial_result(trial_id, result)
+        last = self._last.pop(trial_id, None)
+        spec = self._specs.pop(trial_id, None)
+        result = last if result is None else result
+        if error or result is None:
+            result = {self.metric: 0.0, "status": "failed", "epoch": 0}
+        if spec is None or result["status"] == "fatal":
             return
-        values = [value for value, _ in outcomes.values()]
-        known = [value for value in values if value is not None]
-        mean = sum(known) / len(known) if len(known) == len(values) else None
-        self._points.tell(spec.point, mean, pruned=any(pruned for _, pruned in outcomes.values()))
+        status = "pruned" if result["status"] == "running" else str(result["status"])
+        with self._ending_on_mistakes():
+            self._note(spec, float(result[self.metric]), status, int(result["epoch"]))
+
+    def _note(self, spec: TrialSpec, value: float | None, status: str, epochs: int) -> None:
+        outcomes = self._outcomes.setdefault(spec.point, {})
+        outcomes[spec.seed] = Outcome(value if status in ("completed", "pruned") else None, status, epochs)
+        if len(outcomes) == len(self._seeds):
+            self._points.tell(spec.point, outcomes)
+
+    @contextmanager
+    def _ending_on_mistakes(self) -> Iterator[None]:
+        try:
+            yield
+        except UsageError as error:
+            self.mistake = error
+
+    def close(self) -> None:
+        """To be called when the run has ended, interrupted or not.
+
+        Raises:
+            UsageError: If what the points have learnt could not be stored.
+        """
+        self._points.close()
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing to save: a resumed study rebuilds its searcher from the results."""
