@@ -8,8 +8,10 @@ import errno
 import os
 import posixpath
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -20,8 +22,10 @@ from tune_regimes.errors import StorageError
 
 Bytes = bytes | bytearray | memoryview
 Names = list[str]
+Files = list["StoredFile"]
 
 _OBJECT_STORES = ("s3", "gcs", "abfs")
+_REQUESTS_AT_ONCE = 16
 _TEMPORARY = re.compile(r"^\..+\.[0-9a-f]{12}\.tmp$")
 _IN_THE_WAY = "a file stands where a folder is needed: move it, or choose another location"
 _NOT_ALLOWED = "choose a location that this user may write to"
@@ -37,6 +41,21 @@ _REMEDIES = {
     errno.EISDIR: "a folder stands where a file is needed: move it, or choose another location",
     errno.ENOENT: "check the location and the spelling",
 }
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A file as a listing shows it.
+
+    Attributes:
+        name: Path below the folder that was listed.
+        size: Bytes.
+        modified: Seconds since 1970, by the clock of the file system.
+    """
+
+    name: str
+    size: int
+    modified: float
 
 
 class Storage:
@@ -104,6 +123,48 @@ class Storage:
             content: bytes = file.read()
             return content
 
+    def read_if_present(self, relative: str) -> bytes | None:
+        """The content of a file, or None when it is missing; StorageError when it cannot be read."""
+        with self._explained("read", relative):
+            try:
+                with self.filesystem.open_input_file(self.path(relative)) as file:
+                    content: bytes = file.read()
+            except FileNotFoundError:
+                return None
+        return content
+
+    def first_present(self, relatives: Sequence[str]) -> int | None:
+        """The position of the first of these files that is there, or None: at most one request for each.
+
+        Object stores are asked for several at a time. StorageError when one cannot be looked at.
+        """
+        if self.is_local:
+            return next((n for n, name in enumerate(relatives) if self._is_file(name)), None)
+        with ThreadPoolExecutor(_REQUESTS_AT_ONCE) as pool:
+            for start in range(0, len(relatives), _REQUESTS_AT_ONCE):
+                found = list(pool.map(self._is_file, relatives[start : start + _REQUESTS_AT_ONCE]))
+                if any(found):
+                    return start + found.index(True)
+        return None
+
+    def _is_file(self, relative: str) -> bool:
+        path = self.path(relative)
+        with self._explained("look at", relative):
+            try:
+                if self.is_local:
+                    os.stat(path)
+                else:
+                    self.filesystem.open_input_file(path).close()
+            except FileNotFoundError:
+                return False
+        return True
+
+    def touch(self, relative: str) -> None:
+        """Mark a local file as used now, where that is allowed; object stores keep the time of writing."""
+        if self.is_local:
+            with suppress(OSError):
+                os.utime(self.path(relative))
+
     def exists(self, relative: str = "") -> bool:
         """Whether there is a file or folder of this name."""
         with self._explained("look at", relative):
@@ -114,9 +175,23 @@ class Storage:
         """Sorted names of the files in a folder that end in ``suffix``; none when the folder is missing."""
         return self._names(relative, pafs.FileType.File, suffix)
 
+    def walk(self, relative: str = "") -> Files:
+        """All files in a folder and below it, in no order; none when the folder is missing."""
+        base = self.path(relative)
+        with self._explained("list", relative):
+            found = self.filesystem.get_file_info(pafs.FileSelector(base, allow_not_found=True, recursive=True))
+        start = len(base.rstrip("/")) + 1
+        files = (info for info in found if info.type == pafs.FileType.File)
+        return [StoredFile(info.path[start:], info.size, info.mtime_ns / 1e9) for info in files]
+
     def folders(self, relative: str = "") -> Names:
         """Sorted names of the folders in a folder; none when it is missing."""
         return self._names(relative, pafs.FileType.Directory, "")
+
+    def remove(self, relative: str) -> None:
+        """Remove a file; nothing happens when it is missing."""
+        with self._explained("delete", relative), suppress(FileNotFoundError):
+            self.filesystem.delete_file(self.path(relative))
 
     def delete(self, relative: str = "") -> None:
         """Remove a file, or a folder with all it holds; nothing happens when it is missing."""
