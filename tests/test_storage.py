@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-import tune_regimes.storage as module
+import tune_regimes._filesystems as module
 from tune_regimes.errors import StorageError
 from tune_regimes.storage import Storage
 
@@ -228,7 +228,7 @@ def test_files_have_the_permissions_that_the_user_gives_new_files(tmp_path: Path
 
 
 def test_sweeping_removes_abandoned_writes_and_nothing_else(storage: Storage) -> None:
-    names = ["a/x.pt", "a/.notes.tmp", f"a/{module._temporary_name('x.pt')}", f"{module._temporary_name('study.json')}"]
+    names = ["a/x.pt", "a/.notes.tmp", f"a/{module.temporary_name('x.pt')}", f"{module.temporary_name('study.json')}"]
     for name in names:
         storage.write(name, b"")
     assert storage.sweep(older_than=3600) == 0

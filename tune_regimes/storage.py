@@ -8,25 +8,34 @@ import errno
 import os
 import posixpath
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
+from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.fs as pafs
 
+from tune_regimes._filesystems import (
+    Bytes,
+    is_file,
+    is_temporary,
+    listing,
+    names,
+    open_address,
+    publish,
+    temporary_name,
+)
 from tune_regimes.errors import StorageError
 
-Bytes = bytes | bytearray | memoryview
 Names = list[str]
 Files = list["StoredFile"]
+T = TypeVar("T")
+R = TypeVar("R")
 
-_OBJECT_STORES = ("s3", "gcs", "abfs")
 _REQUESTS_AT_ONCE = 16
-_TEMPORARY = re.compile(r"^\..+\.[0-9a-f]{12}\.tmp$")
 _IN_THE_WAY = "a file stands where a folder is needed: move it, or choose another location"
 _NOT_ALLOWED = "choose a location that this user may write to"
 _NO_SPACE = "free some space or choose another location; what was stored before is intact"
@@ -108,62 +117,62 @@ class Storage:
     def write(self, relative: str, data: Bytes) -> None:
         """Publish ``data`` under ``relative`` atomically, making folders as needed.
 
-        Locally: a temporary file beside the target (hidden, so that no reader of the folder takes it for data), flushed
-        to the disk, then renamed. Object stores: one put, which is atomic there. Elsewhere: a temporary, then a move.
-
         Raises:
             StorageError: Not writable, full, or a file where a folder is needed. The previous version is untouched.
         """
         with self._explained("write", relative):
-            self._publish(self.path(relative), data)
+            publish(self.filesystem, self.path(relative), data)
 
     def read(self, relative: str) -> bytes:
         """The content of a file; StorageError when it is missing or cannot be read."""
-        with self._explained("read", relative), self.filesystem.open_input_file(self.path(relative)) as file:
-            content: bytes = file.read()
-            return content
+        with self._explained("read", relative):
+            return self._content(relative)
 
     def read_if_present(self, relative: str) -> bytes | None:
         """The content of a file, or None when it is missing; StorageError when it cannot be read."""
         with self._explained("read", relative):
             try:
-                with self.filesystem.open_input_file(self.path(relative)) as file:
-                    content: bytes = file.read()
+                return self._content(relative)
             except FileNotFoundError:
                 return None
-        return content
+
+    def _content(self, relative: str) -> bytes:
+        with self.filesystem.open_input_file(self.path(relative)) as file:
+            content: bytes = file.read()
+            return content
 
     def first_present(self, relatives: Sequence[str]) -> int | None:
-        """The position of the first of these files that is there, or None: at most one request for each.
+        """The position of the first of these files that is there, or None: at most one look at each.
 
-        Object stores are asked for several at a time. StorageError when one cannot be looked at.
+        Other places than local ones are asked for several at a time. StorageError when they cannot be asked.
         """
-        if self.is_local:
-            return next((n for n, name in enumerate(relatives) if self._is_file(name)), None)
-        with ThreadPoolExecutor(_REQUESTS_AT_ONCE) as pool:
-            for start in range(0, len(relatives), _REQUESTS_AT_ONCE):
-                found = list(pool.map(self._is_file, relatives[start : start + _REQUESTS_AT_ONCE]))
+        paths = [self.path(relative) for relative in relatives]
+        with self._explained("look into", ""):
+            if self.is_local:
+                return self._first_local(paths)
+            for start in range(0, len(paths), _REQUESTS_AT_ONCE):
+                found = list(self._each(self._is_file, paths[start : start + _REQUESTS_AT_ONCE]))
                 if any(found):
                     return start + found.index(True)
         return None
 
-    def _is_file(self, relative: str) -> bool:
-        path = self.path(relative)
-        with self._explained("look at", relative):
-            try:
-                if self.is_local:
-                    os.stat(path)
-                else:
-                    self.filesystem.open_input_file(path).close()
-            except FileNotFoundError:
-                return False
-        return True
-
-    def touch(self, relative: str) -> None:
-        """Mark a local file as used now, where that is allowed; object stores keep the time of writing."""
-        if self.is_local:
+    def _first_local(self, paths: Sequence[str]) -> int | None:
+        if paths:
             with suppress(OSError):
-                os.utime(self.path(relative))
+                # An NFS client may remember for a minute that a file is missing; a changed folder makes it ask again.
+                os.utime(os.path.dirname(paths[0]))
+        return next((position for position, path in enumerate(paths) if self._is_file(path)), None)
+
+    def _is_file(self, path: str) -> bool:
+        return is_file(self.filesystem, path)
+
+    def _each(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+        """The values of a function, computed several at a time where each waits for a network."""
+        if self.is_local:
+            yield from map(function, items)
+            return
+        with ThreadPoolExecutor(_REQUESTS_AT_ONCE) as pool:
+            yield from pool.map(function, items)
 
     def exists(self, relative: str = "") -> bool:
         """Whether there is a file or folder of this name."""
@@ -175,21 +184,43 @@ class Storage:
         """Sorted names of the files in a folder that end in ``suffix``; none when the folder is missing."""
         return self._names(relative, pafs.FileType.File, suffix)
 
-    def walk(self, relative: str = "") -> Files:
-        """All files in a folder and below it, in no order; none when the folder is missing."""
-        base = self.path(relative)
-        with self._explained("list", relative):
-            found = self.filesystem.get_file_info(pafs.FileSelector(base, allow_not_found=True, recursive=True))
-        start = len(base.rstrip("/")) + 1
-        files = (info for info in found if info.type == pafs.FileType.File)
-        return [StoredFile(info.path[start:], info.size, info.mtime_ns / 1e9) for info in files]
-
     def folders(self, relative: str = "") -> Names:
         """Sorted names of the folders in a folder; none when it is missing."""
         return self._names(relative, pafs.FileType.Directory, "")
 
-    def remove(self, relative: str) -> None:
-        """Remove a file; nothing happens when it is missing."""
+    def walk(self, relative: str = "") -> Files:
+        """All files in a folder and below it, in no order; none when the folder is missing."""
+        start = len(self.path(relative).rstrip("/")) + 1
+        with self._explained("list", relative):
+            found = listing(self.filesystem, self.path(relative), recursive=True)
+        files = (info for info in found if info.type == pafs.FileType.File)
+        return [StoredFile(info.path[start:], info.size, info.mtime_ns / 1e9) for info in files]
+
+    def touch(self, *relatives: str) -> None:
+        """Set the time of local files to now, where that is allowed; elsewhere they keep the time of writing."""
+        if self.is_local:
+            for relative in relatives:
+                with suppress(OSError):
+                    os.utime(self.path(relative))
+
+    def renew(self, *relatives: str) -> None:
+        """Set the time of empty files to now, writing those that are missing and, in object stores, all of them."""
+        for _ in self._each(self._renew, relatives):
+            pass
+
+    def _renew(self, relative: str) -> None:
+        if self.is_local:
+            with suppress(OSError):
+                os.utime(self.path(relative))
+                return
+        self.write(relative, b"")
+
+    def remove(self, *relatives: str) -> None:
+        """Remove files; nothing happens where one is missing."""
+        for _ in self._each(self._remove, relatives):
+            pass
+
+    def _remove(self, relative: str) -> None:
         with self._explained("delete", relative), suppress(FileNotFoundError):
             self.filesystem.delete_file(self.path(relative))
 
@@ -206,8 +237,8 @@ class Storage:
     def check_writable(self) -> None:
         """Write and remove a small file, making the folder if needed; StorageError when that fails."""
         with self._explained("write to", ""):
-            path = self.path(_temporary_name("check"))
-            self._publish(path, bytes(4096))
+            path = self.path(temporary_name("check"))
+            publish(self.filesystem, path, bytes(4096))
             self.filesystem.delete_file(path)
 
     def sweep(self, *, older_than: float = 3600.0) -> int:
@@ -221,25 +252,16 @@ class Storage:
         """
         limit = datetime.now(UTC) - timedelta(seconds=older_than)
         with self._explained("sweep", ""):
-            found = self.filesystem.get_file_info(pafs.FileSelector(self.path(), allow_not_found=True, recursive=True))
-            stale = [info.path for info in found if _TEMPORARY.match(info.base_name) and info.mtime <= limit]
+            found = listing(self.filesystem, self.path(), recursive=True)
+            stale = [info.path for info in found if is_temporary(info.base_name) and info.mtime <= limit]
             for path in stale:
                 self.filesystem.delete_file(path)
         return len(stale)
 
-    def _publish(self, path: str, data: Bytes) -> None:
-        if self.is_local:
-            _publish_locally(path, data)
-        elif self.filesystem.type_name in _OBJECT_STORES:
-            _put(self.filesystem, path, data)
-        else:
-            _put_and_move(self.filesystem, path, data)
-
     def _names(self, relative: str, kind: pafs.FileType, suffix: str) -> Names:
         with self._explained("list", relative):
-            found = self.filesystem.get_file_info(pafs.FileSelector(self.path(relative), allow_not_found=True))
-        names = (info.base_name for info in found if info.type == kind)
-        return sorted(name for name in names if name.endswith(suffix) and not name.startswith((".", "_")))
+            found = names(self.filesystem, self.path(relative), kind)
+            return sorted(name for name in found if name.endswith(suffix) and not name.startswith((".", "_")))
 
     @contextmanager
     def _explained(self, action: str, relative: str) -> Iterator[None]:
@@ -269,51 +291,13 @@ def _open(uri: str) -> tuple[pafs.FileSystem, str]:
     """The file system that serves an address, and the path in it."""
     shown = re.sub(r"://[^/@]*@", "://***@", uri)
     try:
-        filesystem, base = pafs.FileSystem.from_uri(uri)
+        filesystem, base = open_address(uri)
     except (OSError, ImportError, ValueError, pa.ArrowException) as error:
         raise StorageError(
             f"storage must be a path or an address that pyarrow can open; got {shown!r} ({_cause(error)}); "
             "give a folder, or an address of the form file://, s3://, gs://, abfs:// or hdfs://"
         ) from error
     return filesystem, base
-
-
-def _publish_locally(path: str, data: Bytes) -> None:
-    folder, name = os.path.split(path)
-    os.makedirs(folder, exist_ok=True)
-    temporary = os.path.join(folder, _temporary_name(name))
-    try:
-        with open(temporary, "xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(temporary)
-        raise
-
-
-def _put(filesystem: pafs.FileSystem, path: str, data: Bytes) -> None:
-    with filesystem.open_output_stream(path, compression=None) as stream:
-        stream.write(data)
-
-
-def _put_and_move(filesystem: pafs.FileSystem, path: str, data: Bytes) -> None:
-    folder, name = posixpath.split(path)
-    temporary = posixpath.join(folder, _temporary_name(name))
-    filesystem.create_dir(folder, recursive=True)
-    try:
-        _put(filesystem, temporary, data)
-        filesystem.move(temporary, path)
-    except BaseException:
-        with suppress(OSError, pa.ArrowException):
-            filesystem.delete_file(temporary)
-        raise
-
-
-def _temporary_name(name: str) -> str:
-    return f".{name}.{uuid4().hex[:12]}.tmp"
 
 
 def _cause(error: BaseException) -> str:

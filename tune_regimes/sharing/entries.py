@@ -67,8 +67,15 @@ def pack_history(history: Sequence[Epoch]) -> bytes:
 
 
 def unpack_history(payload: bytes) -> list[Epoch]:
-    """The history that `pack_history` wrote."""
-    return [Epoch(*row) for row in json.loads(zlib.decompress(payload))]
+    """The history that `pack_history` wrote.
+
+    Raises:
+        DamagedEntryError: It is something else.
+    """
+    try:
+        return [Epoch(*row) for row in json.loads(zlib.decompress(payload))]
+    except (zlib.error, ValueError, TypeError) as error:
+        raise DamagedEntryError from error
 
 
 def _header(kind: str, key: str, payload: bytes) -> bytes:

@@ -2,10 +2,14 @@
 
 import re
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tune_regimes.errors import UsageError
 from tune_regimes.storage import Storage, StoredFile
+
+Place = tuple[str, str]
+"""An entry: its root and its key."""
 
 STATE, HISTORY, PIN = "state", "history", "pin"
 PIN_SECONDS = 7 * 24 * 3600.0
@@ -32,7 +36,7 @@ class Item:
     file: StoredFile
 
     @property
-    def place(self) -> tuple[str, str]:
+    def place(self) -> Place:
         """The entry it belongs to."""
         return self.root, self.key
 
@@ -55,8 +59,10 @@ def is_held(item: Item, seconds: float = PIN_SECONDS) -> bool:
 class Room:
     """Keeps a store within its quota.
 
-    Listing the store costs; so a listing is good for as many bytes as a sixteenth of the room that it found. Several
-    writers that look at the same moment may exceed the quota by a state each, until the next of them looks.
+    A look at the whole store costs a listing; so what it found is relied on until this writer has added a sixteenth of
+    the room that was free. Several writers that look at one moment may exceed the quota by a state each; the next of
+    them to look mends it. "Used" is the file's time: local files are touched when they are read; in object stores it
+    stays the time of publication.
 
     Args:
         storage: The store's folder.
@@ -64,59 +70,78 @@ class Room:
     """
 
     def __init__(self, storage: Storage, quota: int | None) -> None:
-        self._storage, self.quota = storage, quota
+        self._storage, self._quota = storage, quota
         self._allowance = 0
 
     def usage(self) -> Usage:
         """What the store holds now."""
         found = items(self._storage)
-        pinned = {item.place for item in found if is_held(item)}
+        held = _held(found)
         return Usage(
-            sum(item.kind == STATE for item in found),
-            sum(item.file.size for item in found),
-            sum(item.file.size for item in found if item.place in pinned),
+            entries=sum(item.kind == STATE for item in found),
+            bytes=_size(found),
+            pinned=_size(item for item in found if item.place in held),
         )
 
-    def make(self, size: int, place: tuple[str, str]) -> bool:
-        """Make room for ``size`` bytes of the entry ``place``, evicting others if need be.
-
-        States that nobody has pinned go first, the least recently used one before the others, then histories that have
-        no state and no pin.
-
-        Returns:
-            Whether there is room.
-        """
-        if self.quota is None or size <= self._allowance:
-            self._allowance -= size
-            return True
-        found = items(self._storage)
-        free = self.quota - sum(item.file.size for item in found)
-        free += self._evict(found, size - free, place)
-        self._allowance = max(0, free - size) // 16
-        return free >= size
-
     def check_fits(self, size: int) -> None:
-        """UsageError when a state of ``size`` bytes alone exceeds the quota."""
-        if self.quota is not None and size > self.quota:
+        """UsageError when a state of ``size`` bytes, with its history, exceeds the quota by itself."""
+        if self._quota is not None and size > self._quota:
             raise UsageError(
-                f"the quota must hold at least one state: got {self.quota / 1e6:.3g} MB, a state of this task has "
+                f"quota must hold at least one state: got {self._quota / 1e6:.3g} MB, a state of this task has "
                 f"{size / 1e6:.3g} MB; give a larger quota, or none"
             )
 
-    def _evict(self, found: list[Item], wanted: int, place: tuple[str, str]) -> int:
-        pinned = {item.place for item in found if is_held(item)} | {place}
-        loose = sorted((i for i in found if i.place not in pinned), key=lambda i: i.file.modified)
-        freed = self._drop([i for i in loose if i.kind == STATE], wanted)
-        if freed < wanted:
-            stateful = {i.place for i in found if i.kind == STATE and i.place in pinned}
-            freed += self._drop([i for i in loose if i.kind == HISTORY and i.place not in stateful], wanted - freed)
-        return freed
+    def make(self, size: int, place: Place) -> bool:
+        """Make room for ``size`` bytes of the entry ``place``, evicting others if need be.
 
-    def _drop(self, candidates: list[Item], wanted: int) -> int:
-        freed = 0
-        for item in candidates:
-            if freed >= wanted:
-                break
-            self._storage.remove(item.file.name)
-            freed += item.file.size
-        return freed
+        States that nobody has pinned go first, the least recently used before the others; then histories that have
+        neither a state nor a pin. A few states more than needed may go, so that the next listing is not due at once.
+
+        Returns:
+            Whether there is room; if not, nothing was evicted.
+        """
+        if self._quota is None:
+            return True
+        if size > self._allowance:
+            found = items(self._storage)
+            free = self._quota - _size(found)
+            victims = _victims(found, place, size - free, slack=self._quota // 20)
+            if free + _size(victims) < size:
+                return False
+            self._evict(victims, found)
+            self._allowance = size + (free + _size(victims) - size) // 16
+        self._allowance -= size
+        return True
+
+    def _evict(self, victims: list[Item], found: list[Item]) -> None:
+        if victims:
+            gone = {item.place for item in victims}
+            abandoned = [item for item in found if item.kind == PIN and item.place in gone]
+            self._storage.remove(*(item.file.name for item in victims + abandoned))
+            self._storage.sweep()
+
+
+def _victims(found: list[Item], place: Place, wanted: int, slack: int) -> list[Item]:
+    """What has to go for ``wanted`` bytes, the first to go first; all that may go where that is not enough."""
+    if wanted <= 0:
+        return []
+    held = _held(found) | {place}
+    loose = sorted((item for item in found if item.place not in held), key=lambda item: item.file.modified)
+    states = [item for item in loose if item.kind == STATE]
+    histories = [item for item in loose if item.kind == HISTORY]
+    chosen, freed = [], 0
+    for item in states + histories:
+        extra = slack if item.kind == STATE else 0
+        if freed >= wanted and freed + item.file.size > wanted + extra:
+            break
+        chosen.append(item)
+        freed += item.file.size
+    return chosen
+
+
+def _held(found: list[Item]) -> set[Place]:
+    return {item.place for item in found if is_held(item)}
+
+
+def _size(found: Iterable[Item]) -> int:
+    return sum(item.file.size for item in found)

@@ -8,9 +8,9 @@ its history. Whatever is damaged or of another version is a miss: it is counted,
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from tune_regimes.errors import StorageError
 from tune_regimes.sharing.entries import (
@@ -26,6 +26,8 @@ from tune_regimes.sharing.room import HISTORY, PIN, STATE, Item, Room, Usage, is
 from tune_regimes.storage import Storage
 
 __all__ = ["Epoch", "Shelf", "Store", "TrialStates", "Usage"]
+
+T = TypeVar("T")
 
 _IDENTITY = "identity.json"
 _KEY = re.compile(r"[0-9A-Za-z_-]{1,64}")
@@ -64,17 +66,15 @@ class Store:
 
     def unpin_all(self, owner: str) -> None:
         """Give up all claims of ``owner`` and of ``<owner>~<anything>``; costs one listing."""
-        for item in self._pins(owner):
-            self._storage.remove(item.file.name)
+        self._storage.remove(*(item.file.name for item in self._pins(owner)))
 
     def touch_pins(self, owner: str) -> None:
         """Say that ``owner`` and ``<owner>~<anything>`` are still alive: pins not touched for seven days do not count.
 
         Costs one listing; a pin touched within the hour is left alone.
         """
-        for item in self._pins(owner):
-            if not is_held(item, _FRESH_SECONDS):
-                _renew(self._storage, item.file.name)
+        late = [item.file.name for item in self._pins(owner) if not is_held(item, _FRESH_SECONDS)]
+        self._storage.touch(*late) if self._storage.is_local else self._storage.renew(*late)
 
     def census(self) -> Mapping[str, int]:
         """Stored states by the version of tune-regimes that their identity names; "unknown" where none is written."""
@@ -86,8 +86,8 @@ class Store:
 
     def _version(self, root: str) -> str:
         try:
-            return str(json.loads(self._storage.read(f"{root}/{_IDENTITY}"))["tune_regimes"])
-        except (StorageError, ValueError, KeyError, TypeError):
+            return str(json.loads(self._storage.read_if_present(f"{root}/{_IDENTITY}") or b"")["tune_regimes"])
+        except (ValueError, KeyError, TypeError):
             return "unknown"
 
     def _pins(self, owner: str) -> list[Item]:
@@ -129,31 +129,47 @@ class Shelf:
         """
         if not history or history[-1].key != key:
             raise ValueError("the history of an entry must end with the entry's key")
-        files = self._missing(key, history, state)
-        if STATE in files:
-            self._room.check_fits(sum(map(len, files.values())))
-        if files and not self._room.make(sum(map(len, files.values())), (self._root, key)):
-            self.problems["no_room"] += 1
-            return False
-        pinned = pin is not None and self._claim(key, pin)
+        if pin is None:
+            return self._store(key, history, state)
+        new = self._claim(key, pin)
+        stored = False
         try:
-            if files:
-                self._describe()
-            for kind in (HISTORY, STATE):
-                if kind in files:
-                    self._folder.write(f"{key}.{kind}", files[kind])
-                elif kind == HISTORY or state is not None:
-                    self._folder.touch(f"{key}.{kind}")
-        except BaseException:
-            if pinned and pin is not None:
+            stored = self._store(key, history, state)
+        finally:
+            if new and not stored:
                 with suppress(StorageError):
                     self.unpin(key, pin)
-            raise
+        return stored
+
+    def _store(self, key: str, history: Sequence[Epoch], state: bytes | None) -> bool:
+        """Write what does not lie there whole, the history first; whether there was room for all of it."""
+        files = {}
+        if self.history(key) is None:
+            files[HISTORY] = pack(HISTORY, key, pack_history(history))
+        if state is not None and self.state(key) is None:
+            files[STATE] = pack(STATE, key, state)
+            self._room.check_fits(sum(map(len, files.values())))
+        if not files or self._write(key, files):
+            return True
+        self.problems["no_room"] += 1
+        if STATE in files and HISTORY in files:
+            self._write(key, {HISTORY: files[HISTORY]})
+        return False
+
+    def _write(self, key: str, files: Mapping[str, bytes]) -> bool:
+        if not self._room.make(sum(map(len, files.values())), (self._root, key)):
+            return False
+        self._describe()
+        for kind, data in files.items():
+            self._folder.write(f"{key}.{kind}", data)
         return True
 
-    def longest(self, keys: Sequence[str]) -> int | None:
-        """The largest n >= 1 with a stored state under ``keys[n]``, or None: one look at each key at most."""
-        names = [f"{key}.{STATE}" for key in reversed(keys[1:])]
+    def longest(self, keys: Sequence[str], kind: str = STATE) -> int | None:
+        """The largest n >= 1 with a stored state (or history) under ``keys[n]``, or None.
+
+        Costs one look at each key at most.
+        """
+        names = [f"{key}.{kind}" for key in reversed(keys[1:])]
         found = self._folder.first_present(names)
         return None if found is None else len(keys) - 1 - found
 
@@ -163,12 +179,11 @@ class Shelf:
 
     def history(self, key: str) -> list[Epoch] | None:
         """All epochs up to the key; None when they are not stored, damaged or of another version."""
-        payload = self._read(HISTORY, key)
-        return None if payload is None else unpack_history(payload)
+        return self._read(HISTORY, key, unpack_history)
 
     def state(self, key: str) -> bytes | None:
         """The state, as it was published; None when it is not stored, damaged or of another version."""
-        return self._read(STATE, key)
+        return self._read(STATE, key, bytes)
 
     def histories(self) -> Iterator[str]:
         """Keys of all stored histories; costs one listing."""
@@ -183,27 +198,18 @@ class Shelf:
         self._folder.remove(_pin_name(key, owner))
 
     def drop(self, key: str) -> None:
-        """Remove the state of a key unless somebody has pinned it; costs one listing of the shelf."""
-        pins = (item for item in items(self._folder, self._root) if item.key == key)
-        if not any(is_held(item) for item in pins):
+        """Remove the state of a key unless somebody has pinned it; costs one listing of the shelf's names."""
+        pins = self._folder.list("", f".{PIN}")
+        if not any(name.startswith(f"{key}.") for name in pins):
             self._folder.remove(f"{_checked(_KEY, key)}.{STATE}")
 
-    def _missing(self, key: str, history: Sequence[Epoch], state: bytes | None) -> dict[str, bytes]:
-        """The files that have to be written, by kind."""
-        files = {}
-        if self._read(HISTORY, key) is None:
-            files[HISTORY] = pack(HISTORY, key, pack_history(history))
-        if state is not None and self._read(STATE, key) is None:
-            files[STATE] = pack(STATE, key, state)
-        return files
-
-    def _read(self, kind: str, key: str) -> bytes | None:
+    def _read(self, kind: str, key: str, parse: Callable[[bytes], T]) -> T | None:
         name = f"{_checked(_KEY, key)}.{kind}"
         data = self._folder.read_if_present(name)
         if data is None:
             return None
         try:
-            payload = unpack(kind, key, data)
+            content = parse(unpack(kind, key, data))
         except DamagedEntryError:
             self.problems["damaged"] += 1
             self.damaged.add(str(self._folder.child(name)))
@@ -212,13 +218,13 @@ class Shelf:
             self.problems["foreign"] += 1
             return None
         self._folder.touch(name)
-        return payload
+        return content
 
     def _claim(self, key: str, owner: str) -> bool:
         """Write a pin; whether it is new."""
         name = _pin_name(key, owner)
         new = self._folder.first_present([name]) is None
-        _renew(self._folder, name) if not new else self._folder.write(name, b"")
+        self._folder.renew(name)
         return new
 
     def _describe(self) -> None:
@@ -226,13 +232,6 @@ class Shelf:
         if self._identity is not None and self._folder.first_present([_IDENTITY]) is None:
             self._folder.write(_IDENTITY, json.dumps(dict(self._identity), indent=1).encode())
         self._identity = None
-
-
-def _renew(storage: Storage, name: str) -> None:
-    if storage.is_local:
-        storage.touch(name)
-    else:
-        storage.write(name, b"")
 
 
 def _pin_name(key: str, owner: str) -> str:
