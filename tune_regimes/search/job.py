@@ -4,8 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tune_regimes.schedule import Schedule
+from tune_regimes.schedule import Policy, policy_from_json
 from tune_regimes.tasks import TaskSpec
+
+WORST = 1e30
+"""What a diverged trial reports in place of a value that is not finite: worse than any result, and still a number."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,12 @@ class Job:
         device: ``"cpu"`` or ``"cuda"``.
         threads: CPU threads of one trial; part of its numerics.
         save_every: Seconds between two stored states of a trial.
+        store: URI of the folder of shared states.
+        owner: Under what name the study claims entries of the store.
+        quota: Bytes that the store may hold, or None.
+        share: Whether trials inherit from each other.
+        keep_every: Epochs between states that are kept for trials which are not known yet; 0 for none.
+        repeat_own: Whether the scheduler bears it when a trial that is taken up again reports its first epochs again.
         report_every: Seconds of training that one report to the scheduler may gather; 0 reports every epoch.
         versions: Package versions, for the trials table.
     """
@@ -33,6 +42,12 @@ class Job:
     device: str = "cpu"
     threads: int = 1
     save_every: float = 30.0
+    store: str = ""
+    owner: str = "study"
+    quota: int | None = None
+    share: bool = True
+    keep_every: int = 0
+    repeat_own: bool = True
     report_every: float = 0.0
     versions: Mapping[str, str] = field(default_factory=dict)
 
@@ -54,13 +69,17 @@ class TrialSpec:
         point: Number of the config within the study; its seeds share it.
         seed: Seed of initialisation, data order, augmentation and dropout.
         config: The config as the space produced it.
-        schedule: The schedule that the study made of the config.
+        schedule: The schedule or adaptive policy that the study made of the config.
+        branches: Epochs after which other trials part from this one: their states are stored.
+        ends: Epochs after which other trials end: their histories are stored.
     """
 
     point: int
     seed: int
     config: Mapping[str, Any]
-    schedule: Schedule
+    schedule: Policy
+    branches: tuple[int, ...] = ()
+    ends: tuple[int, ...] = ()
 
     @property
     def trial_id(self) -> str:
@@ -74,9 +93,13 @@ class TrialSpec:
             "seed": self.seed,
             "config": dict(self.config),
             "schedule": self.schedule.to_json(),
+            "branches": list(self.branches),
+            "ends": list(self.ends),
         }
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> "TrialSpec":
         """The inverse of `to_config`."""
-        return cls(config["point"], config["seed"], config["config"], Schedule.from_json(config["schedule"]))
+        schedule = policy_from_json(config["schedule"])
+        branches, ends = tuple(config["branches"]), tuple(config["ends"])
+        return cls(config["point"], config["seed"], config["config"], schedule, branches, ends)

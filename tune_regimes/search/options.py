@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from tune_regimes.errors import StudyError
 
+DEFAULT_QUOTA = 20 * 10**9
+
 
 @dataclass(frozen=True)
 class RunOptions:
@@ -17,6 +19,11 @@ class RunOptions:
         time_budget: Seconds after which the study stops, resumably; None for no limit.
         max_failures: How often a trial whose process died is started again.
         save_every: Seconds between two stored states of a trial.
+        share: Whether trials inherit the epochs that they have in common.
+        store: Folder or URI of states that several studies share; None for the study's own.
+        quota: Bytes that the store may hold; None for no limit. States that no trial waits for go first.
+        keep_every: Epochs between states that are kept for trials which are not known yet; None for a tenth of the
+            schedule where later trials depend on earlier ones (a sequential searcher, adaptive schedules), else none.
     """
 
     max_concurrent: int | None = None
@@ -26,12 +33,16 @@ class RunOptions:
     time_budget: float | None = None
     max_failures: int = 3
     save_every: float = 30.0
+    share: bool = True
+    store: str | None = None
+    quota: int | None = DEFAULT_QUOTA
+    keep_every: int | None = None
 
     def __post_init__(self) -> None:
         for name, least in (("cpus_per_trial", 0.0), ("gpus_per_trial", 0.0), ("max_failures", 0), ("save_every", 0.0)):
             if not getattr(self, name) >= least:
                 raise StudyError(f"{name} must be at least {least:g}; got {getattr(self, name)!r}")
-        for name in ("max_concurrent", "time_budget"):
+        for name in ("max_concurrent", "time_budget", "quota", "keep_every"):
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise StudyError(f"{name} must be positive, or None for no limit; got {value!r}")

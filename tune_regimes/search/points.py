@@ -1,16 +1,16 @@
-"""Where the points of a study come from: explicit ones, a random or grid sample of the space, or Optuna's TPE.
+"""Where the points of a study come from: explicit ones, and a random or grid sample of the space.
 
-A point is one config; each of its seeds is one trial. Ray's own domains describe the space.
+A point is one config; each of its seeds is one trial. Ray's own domains describe the space. Points that Optuna suggests
+are in `optuna_points`.
 """
 
 import abc
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from ray.tune.search.sample import Domain
+from ray.tune.search.sample import Domain, Normal, Quantized
 from ray.tune.search.variant_generator import generate_variants
 
 from tune_regimes.errors import StudyError
@@ -41,6 +41,8 @@ class Points(abc.ABC):
     """
 
     total: int
+    sequential: bool = True
+    """Whether a config may depend on the outcomes of earlier ones, so that few are asked for ahead."""
 
     @abc.abstractmethod
     def config(self, point: int) -> Config:
@@ -62,6 +64,8 @@ class Points(abc.ABC):
 class ListedPoints(Points):
     """Points that are all known before the study starts: explicit ones, then every variant of the sampled space."""
 
+    sequential = False
+
     def __init__(self, configs: Sequence[Config]) -> None:
         self._configs = list(configs)
         self.total = len(self._configs)
@@ -78,72 +82,6 @@ class ListedPoints(Points):
 
     def close(self) -> None:
         """Nothing is open here."""
-
-
-class OptunaPoints(Points):
-    """Points suggested by Optuna's TPE sampler from the outcomes of the earlier ones.
-
-    The outcome of a point is the mean over its seeds. A point with a diverged seed is told as failed, a pruned one as
-    pruned, so that neither a NaN nor an early value passes for a result.
-    """
-
-    def __init__(
-        self,
-        space: Mapping[str, Any],
-        samples: int,
-        first: Sequence[Config],
-        known: Mapping[int, Config],
-        *,
-        mode: str,
-        seed: int,
-    ) -> None:
-        import optuna
-        from ray.tune.search.optuna import OptunaSearch
-
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        self._distributions = OptunaSearch.convert_search_space(dict(space))
-        self._constants = {name: value for name, value in space.items() if not isinstance(value, Domain)}
-        self._first, self._known = list(first), dict(known)
-        self.total = len(self._first) + samples
-        sampler = optuna.samplers.TPESampler(seed=seed)
-        self._study = optuna.create_study(direction="maximize" if mode == "max" else "minimize", sampler=sampler)
-        self._asked: dict[int, Any] = {}
-
-    def config(self, point: int) -> Config:
-        """The stored config of a point known from an earlier run, else Optuna's next suggestion."""
-        if point < len(self._first):
-            return self._first[point]
-        if point in self._known:
-            self._study.enqueue_trial({name: self._restored(point, name) for name in self._distributions})
-        self._asked[point] = trial = self._study.ask(self._distributions)
-        return {**self._constants, **trial.params}
-
-    def _restored(self, point: int, name: str) -> Any:
-        distribution = self._distributions[name]
-        return distribution.to_external_repr(distribution.to_internal_repr(self._known[point][name]))
-
-    def observe(self, point: int, seed: int, epoch: int, value: float) -> None:
-        """Values on the way are not passed on yet."""
-
-    def tell(self, point: int, outcomes: Mapping[int, Outcome]) -> None:
-        """Pass a point's outcome on; explicit points lie outside Optuna's study."""
-        from optuna.trial import TrialState
-
-        trial = self._asked.pop(point, None)
-        if trial is None:
-            return
-        values = [outcome.value for outcome in outcomes.values() if outcome.value is not None]
-        mean = sum(values) / len(values) if len(values) == len(outcomes) else math.nan
-        if not math.isfinite(mean):
-            self._study.tell(trial, state=TrialState.FAIL)
-        elif any(outcome.status == "pruned" for outcome in outcomes.values()):
-            trial.report(mean, step=0)
-            self._study.tell(trial, state=TrialState.PRUNED)
-        else:
-            self._study.tell(trial, mean)
-
-    def close(self) -> None:
-        """Nothing is stored yet."""
 
 
 def list_points(space: Mapping[str, Any], samples: int, first: Sequence[Config], seed: int) -> ListedPoints:
@@ -168,20 +106,19 @@ def check_space(space: Mapping[str, Any], searcher: str) -> None:
     """Refuse a space that the searcher cannot search.
 
     Raises:
-        StudyError: For an unknown searcher, a grid search over a random domain, or a TPE search over a grid.
+        StudyError: For an unknown searcher, a grid search over a random domain, or a domain that TPE cannot search.
     """
     if searcher not in SEARCHERS:
         raise StudyError(f"searcher must be one of {', '.join(SEARCHERS)}; got {searcher!r}")
+    if searcher == "optuna":
+        from tune_regimes.search.tpe_space import TPESpace
+
+        TPESpace(space)
     domains = sorted(name for name, value in space.items() if isinstance(value, Domain))
-    grids = sorted(name for name, value in space.items() if isinstance(value, Mapping) and "grid_search" in value)
     if searcher == "grid" and domains:
         raise StudyError(
             f"a grid search takes grid_search values only; got random domains for {domains}: "
             "list their values or search 'random'"
-        )
-    if searcher == "optuna" and grids:
-        raise StudyError(
-            f"a TPE search takes domains only; got grid_search for {grids}: use tune.choice, or search 'random'"
         )
 
 
@@ -196,10 +133,24 @@ def describe_space(space: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _describe(value: Any) -> str:
+    if isinstance(value, Domain):
+        return _describe_domain(value)
     if isinstance(value, Mapping) and "grid_search" in value:
         return f"grid_search({list(value['grid_search'])!r})"
-    if not isinstance(value, Domain):
-        return repr(value)
-    sampler = type(value.sampler).__name__.strip("_") if value.sampler is not None else "default"
-    bounds = getattr(value, "categories", None) or (getattr(value, "lower", None), getattr(value, "upper", None))
-    return f"{type(value).__name__} {sampler}({bounds!r})"
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{name}: {text}' for name, text in describe_space(value).items())}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(_describe(inner) for inner in value)}]"
+    return repr(value)
+
+
+def _describe_domain(domain: Any) -> str:
+    sampler: Any = domain.sampler
+    detail = ""
+    if isinstance(sampler, Quantized):
+        sampler, detail = sampler.sampler, f" step {sampler.q}"
+    if isinstance(sampler, Normal):
+        detail = f" mean {sampler.mean} sd {sampler.sd}{detail}"
+    name = type(sampler).__name__.strip("_") if sampler is not None else "default"
+    bounds = getattr(domain, "categories", None) or (getattr(domain, "lower", None), getattr(domain, "upper", None))
+    return f"{type(domain).__name__} {name}({bounds!r}){detail}"

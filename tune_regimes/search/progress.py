@@ -3,7 +3,8 @@
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from types import FrameType
@@ -15,6 +16,15 @@ from ray.tune.stopper import Stopper
 from tune_regimes import errors
 from tune_regimes.errors import UsageError
 from tune_regimes.search.job import trial_id
+from tune_regimes.search.searcher import StudySearcher
+
+_PROBLEMS = {
+    "damaged": "{number} stored entries were damaged and ignored; what they held was trained again.",
+    "foreign": "{number} stored entries of another version were ignored.",
+    "no_room": "{number} states were not stored for lack of room under the quota; what waited for them was trained "
+    "again. A larger quota avoids that.",
+}
+"""What is said of each problem with the store."""
 
 
 @dataclass(frozen=True)
@@ -25,21 +35,25 @@ class Progress:
         trials: Number of trials the study has in all, those of earlier runs included.
         states: Trials by state: waiting, running, completed, pruned, diverged, failed.
         epochs: Epochs trained in this run.
+        epochs_inherited: Epochs taken over in this run instead of trained.
         epochs_left: Epochs that remain at the most.
         elapsed: Seconds since this run began.
         epochs_per_second: Epochs trained per second over all workers, from the first report on, so without their start.
         best: The best value of the metric among trials that have completed, or None.
         best_trial: Its trial.
+        notes: What the user should know of how the study ran, each once.
     """
 
     trials: int
     states: Mapping[str, int] = field(default_factory=dict)
     epochs: int = 0
+    epochs_inherited: int = 0
     epochs_left: int = 0
     elapsed: float = 0.0
     epochs_per_second: float = 0.0
     best: float | None = None
     best_trial: str | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def seconds_left(self) -> float | None:
@@ -108,8 +122,13 @@ class ProgressCallback(Callback):
         mode: str,
         switch: StopSwitch,
         on_progress: Callable[[Progress], None] | None,
+        about: Sequence[str] = (),
     ) -> None:
         self.progress = start
+        self._about = list(about)
+        self._unshared = ""
+        self._problems: Counter[str] = Counter()
+        self._epochs: dict[str, int] = {}
         self.ended_here: dict[str, tuple[dict[str, Any], str, str]] = {}
         self._metric, self._mode = metric, mode
         self._switch, self._on_progress = switch, on_progress
@@ -123,15 +142,34 @@ class ProgressCallback(Callback):
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
     ) -> None:
-        """Count the epochs that a report brings."""
+        """Count the epochs that a report brings, and note what went wrong with the store."""
         if result["status"] == "fatal":
             kind = getattr(errors, result["error"], UsageError)
             self._switch.mistake = kind(result["reason"])
             return
         if self._first_report is None and result["epochs_now"]:
             self._first_report = time.monotonic(), result["epochs_now"]
-        left = self.progress.epochs_left - result["epochs_now"]
-        self.progress = replace(self.progress, epochs=self.progress.epochs + result["epochs_now"], epochs_left=left)
+        name = trial_name(trial)
+        gone = max(0, result["epoch"] - self._epochs.get(name, 0))
+        self._epochs[name] = max(result["epoch"], self._epochs.get(name, 0))
+        self.progress = replace(
+            self.progress,
+            epochs=self.progress.epochs + result["epochs_now"],
+            epochs_inherited=self.progress.epochs_inherited + max(0, gone - result["epochs_now"]),
+            epochs_left=self.progress.epochs_left - gone,
+        )
+        self._problems.update(result["problems"])
+        if result["unshared"] and not self._unshared:
+            self._unshared = result["unshared"]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know, in sentences."""
+        found = [f"{what[:1].upper()}{what[1:]}." for what in self._about]
+        if self._unshared:
+            found.append(f"Trials went on without sharing: {self._unshared}.")
+        found += [_PROBLEMS[kind].format(number=number) for kind, number in sorted(self._problems.items())]
+        return tuple(found)
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """Count a trial by how it ended; one that the scheduler stopped is pruned."""
@@ -173,6 +211,7 @@ class ProgressCallback(Callback):
             epochs_left=max(0, self.progress.epochs_left),
             elapsed=now - self._began,
             epochs_per_second=self._rate(now),
+            notes=self.notes,
         )
 
     def _rate(self, now: float) -> float:
@@ -190,6 +229,29 @@ class ProgressCallback(Callback):
         best = self.progress.best
         if best is None or (value > best if self._mode == "max" else value < best):
             self.progress = replace(self.progress, best=value, best_trial=name)
+
+
+class PauseCallback(Callback):
+    """Tells the searcher of trials that the scheduler has paused: what they have not reached is given to others."""
+
+    def __init__(self, searcher: StudySearcher) -> None:
+        self._searcher = searcher
+        self._live: dict[str, Any] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing of it is state: Ray pickles its callbacks."""
+        return {"_searcher": None, "_live": {}}
+
+    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """Watch a trial."""
+        self._live[trial.trial_id] = trial
+
+    def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
+        """Pass on who has been paused, once each, and forget who has ended."""
+        for name in [name for name, trial in self._live.items() if trial.status != "RUNNING"]:
+            trial = self._live.pop(name)
+            if trial.status == "PAUSED":
+                self._searcher.paused(trial_name(trial))
 
 
 def trial_name(trial: Any) -> str:

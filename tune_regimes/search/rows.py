@@ -7,35 +7,39 @@ from collections.abc import Sequence
 from typing import Any
 
 from tune_regimes.results import config_columns
-from tune_regimes.schedule import Settings
+from tune_regimes.schedule import at_step
 from tune_regimes.search.job import Job, TrialSpec
+from tune_regimes.sharing.course import Course
+from tune_regimes.sharing.store import Epoch
 
 Row = dict[str, Any]
 _MEASURED = ("train_", "test_")
 
 
-def epoch_row(spec: TrialSpec, epoch: int, settings: Settings, record: dict[str, float]) -> Row:
+def epoch_row(job: Job, spec: TrialSpec, course: Course, epoch: Epoch) -> Row:
     """One row of the epochs table.
 
     Args:
+        job: The study's side.
         spec: The trial.
-        epoch: Number of the epoch, 0-based; the table counts from 1.
-        settings: What the epoch was trained with.
-        record: What the trajectory measured; a test metric that is not finite becomes null.
+        course: Where the trial stood before the epoch.
+        epoch: What was measured and by whom; a test metric that is not finite becomes null.
     """
-    phase, epoch_in_phase = spec.schedule.phase_of(epoch)
+    settings, (phase, epoch_in_phase) = course.settings, course.phase
+    own = (epoch.study, epoch.trial_id) == (job.study, spec.trial_id)
+    source = epoch.trial_id if epoch.study == job.study else f"{epoch.study}/{epoch.trial_id}"
     return {
         "trial_id": spec.trial_id,
-        "epoch": epoch + 1,
+        "epoch": course.epoch + 1,
         "phase": phase + 1,
         "epoch_in_phase": epoch_in_phase + 1,
-        "lr": _first(settings.lr),
-        "momentum": _first(settings.momentum),
-        "weight_decay": _first(settings.weight_decay),
+        "lr": at_step(settings.lr, 0),
+        "momentum": at_step(settings.momentum, 0),
+        "weight_decay": at_step(settings.weight_decay, 0),
         "optimizer": settings.optimizer,
-        "inherited": False,
-        "source_trial_id": None,
-        **{name: _known(name, value) for name, value in record.items()},
+        "inherited": not own,
+        "source_trial_id": None if own else source,
+        **{name: _known(name, value) for name, value in epoch.record.items()},
     }
 
 
@@ -83,7 +87,3 @@ def _best(name: str, values: Sequence[float | None]) -> float | None:
 
 def _known(name: str, value: float) -> float | None:
     return None if name.startswith("test_") and not math.isfinite(value) else value
-
-
-def _first(value: float | tuple[float, ...]) -> float:
-    return value[0] if isinstance(value, tuple) else value

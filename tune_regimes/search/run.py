@@ -14,13 +14,13 @@ from tune_regimes.results.spec import FILE
 from tune_regimes.search.cluster import check_importable, check_resources, cluster
 from tune_regimes.search.job import Job, TrialSpec
 from tune_regimes.search.options import RunOptions
-from tune_regimes.search.progress import Progress, ProgressCallback, StopSwitch, trial_name
+from tune_regimes.search.progress import PauseCallback, Progress, ProgressCallback, StopSwitch, trial_name
 from tune_regimes.search.rows import identity_columns
-from tune_regimes.search.schedulers import acts_on_results, make_scheduler
+from tune_regimes.search.schedulers import acts_on_results, bears_repeats, make_scheduler
 from tune_regimes.search.searcher import StudySearcher
 from tune_regimes.search.specification import check_same, versions, with_circumstances
+from tune_regimes.search.states import StudyStates
 from tune_regimes.search.trainable import ScheduleTrainable
-from tune_regimes.sharing.store import TrialStates
 from tune_regimes.storage import Storage
 from tune_regimes.tasks import check_data
 
@@ -87,10 +87,13 @@ def _fit(
 ) -> None:
     scheduler = make_scheduler(study.scheduler, epochs=max(study.lengths))
     replay = acts_on_results(scheduler)
-    job = _job(study, folder, options, report_every=0.0 if replay else REPORT_EVERY)
-    searcher = _searcher(study, stored, replay=replay)
+    states = StudyStates(study.name, folder, options)
+    job = _job(study, folder, options, states, scheduler)
+    searcher = _searcher(study, folder, options, stored, states, replay=replay, concurrent=concurrent)
     switch = StopSwitch(options.time_budget)
-    callback = ProgressCallback(_start(study, {} if replay else stored), study.metric, study.mode, switch, on_progress)
+    start = _start(study, {} if replay else stored)
+    callback = ProgressCallback(start, study.metric, study.mode, switch, on_progress, states.notes())
+    callbacks = [callback, *([PauseCallback(searcher)] if replay else [])]
     with _scratch(folder, options) as scratch, switch.on_signals():
         tune.Tuner(
             tune.with_resources(
@@ -112,13 +115,15 @@ def _fit(
                 name="ray",
                 storage_path=scratch,
                 stop=switch,
-                callbacks=[callback],
+                callbacks=callbacks,
                 failure_config=tune.FailureConfig(max_failures=options.max_failures),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
                 verbose=0,
             ),
         ).fit()
+    searcher.close()
     _write_driver_rows(job, folder, callback)
+    states.settle(ended=not switch.stop_all())
     if on_progress is not None:
         on_progress(callback.snapshot())
     mistake = switch.mistake or searcher.mistake
@@ -128,7 +133,7 @@ def _fit(
         raise StudyInterrupted(f"study {study.name!r} was interrupted; what is stored in {folder} can be resumed")
 
 
-def _job(study: "Study", folder: Storage, options: RunOptions, *, report_every: float) -> Job:
+def _job(study: "Study", folder: Storage, options: RunOptions, states: StudyStates, scheduler: Any) -> Job:
     return Job(
         study=study.name,
         task=study.task,
@@ -138,21 +143,46 @@ def _job(study: "Study", folder: Storage, options: RunOptions, *, report_every: 
         device="cuda" if options.gpus_per_trial > 0 else "cpu",
         threads=max(1, int(options.cpus_per_trial)),
         save_every=options.save_every,
-        report_every=report_every,
+        store=states.uri,
+        owner=states.owner,
+        quota=options.quota,
+        share=options.share,
+        keep_every=_keep_every(study, options),
+        repeat_own=bears_repeats(scheduler),
+        report_every=0.0 if acts_on_results(scheduler) else REPORT_EVERY,
         versions=versions(),
     )
 
 
-def _searcher(study: "Study", stored: StoredTrials, *, replay: bool) -> StudySearcher:
+def _keep_every(study: "Study", options: RunOptions) -> int:
+    """Epochs between states for trials that are not known yet: of those there are none where all are listed."""
+    if options.keep_every is not None:
+        return options.keep_every
+    return max(1, max(study.lengths) // 10) if study.unforeseen else 0
+
+
+def _searcher(
+    study: "Study",
+    folder: Storage,
+    options: RunOptions,
+    stored: StoredTrials,
+    states: StudyStates,
+    *,
+    replay: bool,
+    concurrent: int,
+) -> StudySearcher:
     known = {int(row["point"]): json.loads(row["config"]) for row in stored.values()}
     return StudySearcher(
-        study.open_points(known),
+        study.open_points(known, folder),
         study.schedule,
         study.seeds,
         stored,
         replay=replay,
         metric=study.metric,
         mode=study.mode,
+        share=options.share,
+        ahead=concurrent,
+        states=states,
     )
 
 
@@ -197,5 +227,3 @@ def _write_driver_rows(job: Job, folder: Storage, callback: ProgressCallback) ->
         stored = read_trial(folder, trial_id) if folder.exists(f"trials/{trial_id}.parquet") else {}
         row = {**identity_columns(job, TrialSpec.from_config(config)), **stored, "status": status, "reason": reason}
         write_trial(folder, row)
-        if status == "pruned":
-            TrialStates(folder, trial_id).clear()

@@ -42,3 +42,8 @@ def describe_scheduler(scheduler: str | TrialScheduler) -> str:
 def acts_on_results(scheduler: Any) -> bool:
     """Whether the scheduler may stop or pause a trial; FIFO never does, so its reports can be gathered."""
     return type(scheduler) is not FIFOScheduler
+
+
+def bears_repeats(scheduler: Any) -> bool:
+    """Whether a trial that is taken up again may report its first epochs again; a synchronous HyperBand counts them."""
+    return not isinstance(scheduler, HyperBandScheduler)

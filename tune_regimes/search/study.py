@@ -1,5 +1,6 @@
 """A study: a space, a schedule for each config, a task, and how to search."""
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from inspect import signature
@@ -9,9 +10,9 @@ from ray.tune.schedulers import TrialScheduler
 
 from tune_regimes.errors import StudyError
 from tune_regimes.results import Results, read_spec
-from tune_regimes.schedule import Schedule
-from tune_regimes.search.options import RunOptions
-from tune_regimes.search.points import OptunaPoints, Points, check_space, describe_space, list_points
+from tune_regimes.schedule import Policy
+from tune_regimes.search.options import DEFAULT_QUOTA, RunOptions
+from tune_regimes.search.points import Points, check_space, describe_space, list_points
 from tune_regimes.search.progress import Progress
 from tune_regimes.search.run import run_study
 from tune_regimes.search.schedulers import describe_scheduler, make_scheduler
@@ -25,7 +26,7 @@ class Study:
     Args:
         name: The study's name: its folder below the storage.
         task: What is trained, from `tune_regimes.task`.
-        schedule: A function from a config to a `Schedule`.
+        schedule: A function from a config to a `Schedule`, or to a `Policy` that reacts to what it observes.
         space: Ray Tune domains by name, as for ``param_space``.
         samples: Draws from the space; each draw visits every cell of its grid, as Ray's ``num_samples`` does.
         seeds: Seeds per config: a number (0..n-1) or the seeds themselves.
@@ -33,6 +34,9 @@ class Study:
         mode: ``"max"`` or ``"min"``.
         scheduler: ``"fifo"``, ``"asha"``, ``"hyperband"`` or a Ray scheduler with ``time_attr="epoch"``.
         searcher: ``"random"``, ``"grid"`` or ``"optuna"`` (TPE).
+        cost: What a TPE search keeps small beside the metric: None, or ``"epochs"`` of the schedule that a trial goes
+            through, whoever trains them. See `Results.pareto`.
+        diverged: What a TPE search is told of a diverged point: ``"fail"``, or the value that it counts as.
         search_seed: Seed of the search itself.
         points_to_evaluate: Configs to try before the sampled ones.
         origin: The catalogue entry that built the study, so that the command line can build it again.
@@ -47,7 +51,7 @@ class Study:
         *,
         name: str,
         task: TaskSpec,
-        schedule: Callable[[dict[str, Any]], Schedule],
+        schedule: Callable[[dict[str, Any]], Policy],
         space: Mapping[str, Any],
         samples: int = 1,
         seeds: int | Sequence[int] = 1,
@@ -55,6 +59,8 @@ class Study:
         mode: str = "max",
         scheduler: str | TrialScheduler = "fifo",
         searcher: str = "random",
+        cost: str | None = None,
+        diverged: float | str = "fail",
         search_seed: int = 0,
         points_to_evaluate: Sequence[Mapping[str, Any]] = (),
         origin: Mapping[str, Any] | None = None,
@@ -63,6 +69,7 @@ class Study:
         self.space, self.samples, self.search_seed = dict(space), _check_count("samples", samples), search_seed
         self.seeds = list(range(_check_count("seeds", seeds))) if not isinstance(seeds, Sequence) else list(seeds)
         self.metric, self.mode, self.scheduler, self.searcher = metric, mode, scheduler, searcher
+        self.cost, self.diverged = cost, diverged
         self.points_to_evaluate = [dict(point) for point in points_to_evaluate]
         self.origin = None if origin is None else dict(origin)
         if mode not in ("max", "min"):
@@ -70,11 +77,14 @@ class Study:
         if not self.seeds or len(set(self.seeds)) < len(self.seeds):
             raise StudyError(f"seeds must be distinct and at least one; got {self.seeds}")
         check_space(self.space, searcher)
+        _check_goal(searcher, cost, diverged)
         make_scheduler(scheduler, epochs=2)
         # A sequential searcher's first draw stands for the others: it tries the schedule before anything starts.
         draws = 1 if searcher == "optuna" else self.samples
         self._listed = list_points(self.space, draws, self.points_to_evaluate, search_seed)
-        self.lengths = [schedule(self._listed.config(point)).epochs for point in range(self._listed.total)]
+        policies = [schedule(self._listed.config(point)) for point in range(self._listed.total)]
+        self.lengths = [policy.epochs for policy in policies]
+        self.unforeseen = searcher == "optuna" or any(policy.adaptive for policy in policies)
 
     @property
     def points(self) -> int:
@@ -94,16 +104,32 @@ class Study:
         """
         return Study(**({name: getattr(self, name) for name in signature(Study).parameters} | changes))
 
-    def open_points(self, known: Mapping[int, dict[str, Any]]) -> Points:
+    def open_points(self, known: Mapping[int, dict[str, Any]], folder: Storage | None = None) -> Points:
         """The source of configs of one run.
 
         Args:
-            known: Configs that an earlier run has evaluated, by point: a sequential searcher repeats them.
+            known: Configs that an earlier run has begun to evaluate, by point: a sequential searcher repeats them.
+            folder: The study's folder, where a sequential searcher keeps its journal; None for what is not to be kept.
+
+        Raises:
+            UsageError: If the journal cannot be used.
         """
         if self.searcher != "optuna":
             return self._listed
+        from tune_regimes.search.optuna_points import OptunaPoints
+
         return OptunaPoints(
-            self.space, self.samples, self.points_to_evaluate, known, mode=self.mode, seed=self.search_seed
+            self.space,
+            self.samples,
+            self.points_to_evaluate,
+            known,
+            name=self.name,
+            objectives={self.metric: self.mode} | ({} if self.cost is None else {self.cost: "min"}),
+            seeds=self.seeds,
+            schedule=self.schedule,
+            diverged=self.diverged,
+            seed=self.search_seed,
+            folder=folder,
         )
 
     def spec(self) -> dict[str, Any]:
@@ -120,6 +146,8 @@ class Study:
             "mode": self.mode,
             "scheduler": describe_scheduler(self.scheduler),
             "searcher": self.searcher,
+            "cost": self.cost,
+            "diverged": None if self.diverged == "fail" else self.diverged,
             "search_seed": self.search_seed,
             "points_to_evaluate": self.points_to_evaluate,
             "example": {"config": first, "schedule": self.schedule(dict(first)).to_dict()},
@@ -137,6 +165,10 @@ class Study:
         time_budget: float | None = None,
         max_failures: int = 3,
         save_every: float = 30.0,
+        share: bool = True,
+        store: str | None = None,
+        quota: int | None = DEFAULT_QUOTA,
+        keep_every: int | None = None,
         on_progress: Callable[[Progress], None] | None = None,
     ) -> Results:
         """Run the study, or go on where it was left.
@@ -150,6 +182,11 @@ class Study:
             time_budget: Seconds after which the study stops, resumably.
             max_failures: How often a trial whose process died is started again from its last state.
             save_every: Seconds between two stored states of a trial.
+            share: Whether trials inherit the epochs that they have in common, so that each prefix is trained once.
+            store: Folder or URI of states that several studies share; None for the study's own.
+            quota: Bytes that the store may hold; None for no limit.
+            keep_every: Epochs between states that are kept for trials which are not known yet; None for a tenth of
+                the schedule where later trials depend on earlier ones, else none.
             on_progress: Called about twice a second with the study's `Progress`.
 
         Returns:
@@ -160,7 +197,17 @@ class Study:
             StudyInterrupted: If a signal stopped the study; it can be resumed.
         """
         options = RunOptions(
-            max_concurrent, cpus_per_trial, gpus_per_trial, address, time_budget, max_failures, save_every
+            max_concurrent=max_concurrent,
+            cpus_per_trial=cpus_per_trial,
+            gpus_per_trial=gpus_per_trial,
+            address=address,
+            time_budget=time_budget,
+            max_failures=max_failures,
+            save_every=save_every,
+            share=share,
+            store=store,
+            quota=quota,
+            keep_every=keep_every,
         )
         return run_study(self, storage, options, on_progress)
 
@@ -180,6 +227,21 @@ def _check_name(name: str) -> str:
             f"a study's name must be letters, digits, '.', '_' and '-', as it names a folder; got {name!r}"
         )
     return name
+
+
+def _check_goal(searcher: str, cost: str | None, diverged: Any) -> None:
+    number = isinstance(diverged, int | float) and not isinstance(diverged, bool) and math.isfinite(diverged)
+    if cost not in (None, "epochs"):
+        raise StudyError(f"cost must be None or 'epochs'; got {cost!r}")
+    if diverged != "fail" and not number:
+        raise StudyError(f"diverged must be 'fail' or a finite number; got {diverged!r}")
+    if searcher != "optuna" and (cost is not None or number):
+        raise StudyError(f"cost and diverged steer a TPE search only; got searcher {searcher!r}: leave them out")
+    if cost is not None and number:
+        raise StudyError(
+            f"with a cost, diverged points must be told as failed; got diverged={diverged!r}: leave it out, as a point "
+            "that diverges soon would count as a cheap one"
+        )
 
 
 def _check_count(what: str, count: Any) -> int:

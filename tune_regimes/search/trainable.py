@@ -7,7 +7,7 @@ from ray import tune
 from tune_regimes.errors import UsageError
 from tune_regimes.search.job import Job, TrialSpec
 from tune_regimes.search.trial import TrialRun
-from tune_regimes.tasks import Task
+from tune_regimes.search.workplace import Workplace
 
 
 class ScheduleTrainable(tune.Trainable):
@@ -21,7 +21,7 @@ class ScheduleTrainable(tune.Trainable):
         """Load torch and the task once, then begin the first trial."""
         assert job is not None
         self._job = job
-        self._task: Task | None = None
+        self._place: Workplace | None = None
         self._begin(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -34,9 +34,9 @@ class ScheduleTrainable(tune.Trainable):
         self._run: TrialRun | None = None
         self._mistake: UsageError | None = None
         try:
-            if self._task is None:
-                self._task = self._job.task.build()
-            self._run = TrialRun(self._job, TrialSpec.from_config(config), self._task)
+            if self._place is None:
+                self._place = Workplace(self._job)
+            self._run = TrialRun(self._place, TrialSpec.from_config(config))
         except UsageError as error:
             self._mistake = error
 
@@ -63,10 +63,12 @@ class ScheduleTrainable(tune.Trainable):
         if self._run is None:
             return {"epoch": 0}
         self._run.leave()
-        return {"epoch": self._run.epochs_done}
+        return {"epoch": self._run.epochs_reported}
 
     def load_checkpoint(self, checkpoint: dict[str, Any] | None) -> None:
-        """Nothing to do: the trial found its stored state when it began."""
+        """Go on reporting where the trial was paused; it found its stored state when it began."""
+        if self._run is not None and checkpoint:
+            self._run.skip(checkpoint["epoch"])
 
     def cleanup(self) -> None:
         """Store what is unfinished before the process ends."""

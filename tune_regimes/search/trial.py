@@ -1,156 +1,277 @@
-"""The life of one trial on a worker, without Ray: resume, advance, store, end.
+"""The life of one trial on a worker, without Ray: inherit, replay, advance, store, end.
 
 A trial owns its files. Its rows are written before its state, so that a stored state never lacks the rows that led to
-it; rows beyond the state are trained again, to the same values.
+it; rows beyond the state are trained again, to the same values. Taking up an interrupted trial and inheriting from
+another one are the same: the longest stored prefix is found by its key, and the rest is trained.
 """
 
 import math
 import time
+from collections.abc import Callable
 from typing import Any
 
-from tune_regimes.errors import StudyError
+from tune_regimes.errors import StorageError, StudyError
 from tune_regimes.results import ENDED, read_epoch_rows, read_trial, write_epochs, write_trial
-from tune_regimes.search.job import Job, TrialSpec
+from tune_regimes.search.job import WORST, TrialSpec
 from tune_regimes.search.rows import Row, epoch_row, history_columns, identity_columns
-from tune_regimes.sharing.fingerprint import key_chain, root_key
-from tune_regimes.sharing.store import TrialStates
-from tune_regimes.storage import Storage
-from tune_regimes.tasks import Task
-from tune_regimes.training import Numerics, Trajectory, state_from_bytes, state_to_bytes
-
-# What a diverged trial reports in place of a value that is not finite: worse than any result, and still a number.
-WORST = 1e30
+from tune_regimes.search.workplace import Workplace
+from tune_regimes.sharing.course import has_diverged
+from tune_regimes.sharing.store import Epoch
+from tune_regimes.training import Trajectory, state_from_bytes, state_to_bytes
 
 
 class TrialRun:
     """One trial between its start and its end on a worker.
 
     Args:
-        job: What all trials of the study share.
+        place: The process that works on it.
         spec: The trial.
-        task: The built task (built once per process).
+        acts_at: Which of the inherited epochs the scheduler can act on, by row; None for all of them.
 
     Raises:
         StudyError: If no epoch reports the study's metric.
         StorageError: If the study's folder cannot be read or written.
     """
 
-    def __init__(self, job: Job, spec: TrialSpec, task: Task) -> None:
-        self.job, self.spec = job, spec
-        self._check_metric(task)
-        self._storage = Storage(job.storage)
+    def __init__(self, place: Workplace, spec: TrialSpec, acts_at: Callable[[Row], bool] | None = None) -> None:
+        self._place, self.job, self.spec, self._acts_at = place, place.job, spec, acts_at
+        self._check_metric()
         self._started = time.monotonic()
         self._earlier_wall = 0.0
-        self._trajectory = Trajectory(task, seed=spec.seed, device=job.device, numerics=Numerics(threads=job.threads))
-        self._keys = key_chain(root_key(self._trajectory.identity()), spec.schedule, self._trajectory.steps_per_epoch)
-        self._states = TrialStates(self._storage, spec.trial_id)
+        self._course = place.course(spec)
+        self._root = self._course.key
+        self._prefixes = place.prefixes(spec)
+        self._trajectory: Trajectory | None = None
         self.rows: list[Row] = []
-        self._replayed = 0
+        self._history: list[Epoch] = []
+        self._replayed = self._written = self._trained = 0
         self.status, self.reason = "running", ""
-        self._resume()
+        self._published: list[tuple[int, str, str]] = []
+        self._departed = False
+        self._resume_key = ""
+        self._begin()
         self._saved_at = time.monotonic()
 
-    def _check_metric(self, task: Task) -> None:
-        known = [f"{split}_{name}" for split in ("train", "test") for name in ("loss", *task.metrics)]
+    def _check_metric(self) -> None:
+        known = [f"{split}_{name}" for split in ("train", "test") for name in ("loss", *self._place.task.metrics)]
         if self.job.metric not in known:
             raise StudyError(
                 f"the metric must be a column that every epoch reports: got {self.job.metric!r}; choose from {known}"
             )
 
-    def _resume(self) -> None:
-        """Take up where the stored rows and state leave off; a trial that has ended is only replayed."""
-        if not self._storage.exists(f"trials/{self.spec.trial_id}.parquet"):
-            return
-        trial = read_trial(self._storage, self.spec.trial_id)
-        rows = read_epoch_rows(self._storage, self.spec.trial_id)
-        if trial["status"] in ENDED:
-            self.rows, self.status, self.reason = rows, trial["status"], trial["reason"] or ""
-            return
-        found = self._states.longest(self._keys[: len(rows) + 1])
-        if found is not None:
-            epoch, payload = found
-            self._trajectory.restore(state_from_bytes(payload))
-            self.rows, self._earlier_wall = rows[:epoch], trial["wall_seconds"] or 0.0
-            self._replayed = epoch
+    def _begin(self) -> None:
+        """Take over what is stored: all rows of a trial that has ended, else the longest prefix."""
+        name, trial = self.spec.trial_id, None
+        if self._place.storage.exists(f"trials/{name}.parquet"):
+            trial = read_trial(self._place.storage, name)
+            if trial["status"] in ENDED:
+                self.rows = read_epoch_rows(self._place.storage, name)
+                self.status, self.reason = trial["status"], trial["reason"] or ""
+                self._written = len(self.rows)
+                return
+            self._earlier_wall = trial["wall_seconds"] or 0.0
+        for epoch in self._prefixes.longest(self._course):
+            self._take(epoch)
+        if trial is not None and self._history:
+            self._resume_key = self._history[-1].key
+            self.skip(0 if self.job.repeat_own else trial["epochs"])
+
+    def skip(self, epochs: int) -> None:
+        """Do not report that many inherited epochs: the scheduler has seen them."""
+        self._replayed = max(self._replayed, min(epochs, len(self.rows)))
+
+    def _take(self, epoch: Epoch) -> bool:
+        """Enter an epoch, trained or inherited, and go one epoch further; whether an adaptive policy left its path."""
+        before = self._course
+        self.rows.append(epoch_row(self.job, self.spec, before, epoch))
+        self._history.append(epoch)
+        if has_diverged(epoch.record):
+            self.status, self.reason = "diverged", f"the loss became non-finite in epoch {len(self.rows)}"
+            return False
+        self._course = before.after(epoch.record)
+        if self._course.over:
+            self.status = "completed"
+            return False
+        departs = self.spec.schedule.adaptive and self._course.phase[1] == 0
+        self._departed |= departs
+        return departs
 
     @property
     def epochs_done(self) -> int:
-        """Epochs that the trial has been through, replayed ones included."""
+        """Epochs that are known: inherited and trained."""
         return len(self.rows)
 
+    @property
+    def epochs_reported(self) -> int:
+        """Epochs that the trial has been through, inherited ones included."""
+        return self._replayed
+
     def advance(self) -> dict[str, Any]:
-        """Go on until there is something to report: epochs worth ``report_every`` seconds, or the end.
+        """Go on until there is something to report: an inherited epoch, epochs worth ``report_every`` seconds, an end.
 
         Returns:
-            The report: ``epoch``, ``status``, ``done`` and the study's metric, never a NaN.
+            The report: ``epoch``, ``status``, ``done``, the study's metric, never a NaN, and what the driver needs.
         """
-        if self._replayed < len(self.rows):
-            self._replayed += 1
-            done = self._replayed == len(self.rows) and self.status != "running"
-            return self._report(self.rows[self._replayed - 1], done=done, trained=0)
-        began, before = time.monotonic(), len(self.rows)
+        self._trained = 0
+        gathering = self.job.report_every > 0
+        if self._replayed < len(self.rows) and not (gathering and self.status == "running"):
+            self._replayed = len(self.rows) if gathering else self._next_replayed()
+        else:
+            self._train()
+        if self._replayed == len(self.rows) and self.status != "running":
+            self._finish()
+        return self._report()
+
+    def _next_replayed(self) -> int:
+        for number in range(self._replayed + 1, len(self.rows)):
+            if self._acts_at is None or self._acts_at(self.rows[number - 1]):
+                return number
+        return len(self.rows)
+
+    def _train(self) -> None:
+        trajectory = self._caught_up()
+        began = time.monotonic()
         while True:
-            self._train_epoch()
-            if self.status != "running":
-                self.finish()
+            stored = self._train_epoch(trajectory)
+            if self.status != "running" or stored or time.monotonic() - began >= self.job.report_every:
                 break
-            if time.monotonic() - began >= self.job.report_every:
-                break
+        self._replayed = len(self.rows)
         if self.status == "running" and time.monotonic() - self._saved_at >= self.job.save_every:
             self.save()
-        return self._report(self.rows[-1], done=self.status != "running", trained=len(self.rows) - before)
 
-    def _train_epoch(self) -> None:
-        epoch = self._trajectory.epoch
-        settings = self.spec.schedule.settings(epoch, self._trajectory.steps_per_epoch)
-        record = self._trajectory.advance(settings)
-        self.rows.append(epoch_row(self.spec, epoch, settings, record))
-        self._replayed = len(self.rows)
-        if self._trajectory.diverged:
-            self.status = "diverged"
-            self.reason = f"the loss became non-finite in epoch {epoch + 1}"
-        elif self._trajectory.epoch == self.spec.schedule.epochs:
-            self.status = "completed"
+    def _train_epoch(self, trajectory: Trajectory) -> bool:
+        """Train one epoch; whether it was one that other trials wait for."""
+        record = trajectory.advance(self._course.settings)
+        departs = self._take(Epoch(self._course.next_key, record, self.job.study, self.spec.trial_id))
+        self._trained += 1
+        number = len(self.rows)
+        if self.status != "running" or not self.job.share:
+            return False
+        if number in self.spec.branches or departs:
+            return self._publish(pin=self.job.owner)
+        if number in self.spec.ends:
+            return self._publish(state=False)
+        if self.job.keep_every and number % self.job.keep_every == 0:
+            self._publish()
+        return False
 
-    def _report(self, row: Row, *, done: bool, trained: int) -> dict[str, Any]:
+    def _caught_up(self) -> Trajectory:
+        """The trajectory after the last row: from the longest stored state that is whole, the rest trained again."""
+        if self._trajectory is None:
+            self._trajectory = trajectory = self._place.trajectory(self.spec.seed)
+            self._restore(trajectory)
+            again, self.rows = self._history[trajectory.epoch :], self.rows[: trajectory.epoch]
+            self._history = self._history[: trajectory.epoch]
+            self._course = self._place.course(self.spec)
+            for epoch in self._history:
+                self._course = self._course.after(epoch.record)
+            for _ in again:
+                self._train_epoch(trajectory)
+        return self._trajectory
+
+    def _restore(self, trajectory: Trajectory) -> None:
+        keys = [self._root, *(epoch.key for epoch in self._history)]
+        while (number := self._prefixes.shelf.longest(keys)) is not None:
+            payload = self._prefixes.shelf.state(keys[number])
+            if payload is not None:
+                trajectory.restore(state_from_bytes(payload))
+                return
+            keys = keys[:number]
+
+    def _publish(self, *, state: bool = True, pin: str | None = None) -> bool:
+        """Store history and state of the last epoch; where that fails, the search goes on without."""
+        if self._place.unshared:
+            return True
+        key, shelf = self._history[-1].key, self._prefixes.shelf
+        try:
+            assert self._trajectory is not None or not state
+            payload = state_to_bytes(self._trajectory.capture()) if state and self._trajectory is not None else None
+            stored = shelf.publish(key, self._history, payload, pin=pin)
+        except StorageError as error:
+            self._place.unshared = str(error)
+            return True
+        if stored and pin == self.job.owner:
+            self._published.append((len(self.rows), self._root, key))
+        return True
+
+    def _report(self) -> dict[str, Any]:
+        row = self.rows[self._replayed - 1]
+        done = self._replayed == len(self.rows) and self.status != "running"
         value = row[self.job.metric]
         if value is None or not math.isfinite(value):
             value = -WORST if self.job.mode == "max" else WORST
+        published, self._published = self._published, []
+        departed, self._departed = self._departed, False
         return {
             "epoch": row["epoch"],
             "training_iteration": row["epoch"],
             self.job.metric: value,
             "status": self.status if done else "running",
-            "epochs_now": trained,
+            "phase": row["phase"],
+            "last_phase_epoch": self._progress(row),
+            "epochs_now": self._trained,
             "epochs_ahead": self.spec.schedule.epochs - row["epoch"],
+            "published": published,
+            "departed": departed,
+            "problems": self._place.new_problems(),
+            "unshared": self._place.unshared,
             "done": done,
         }
 
+    def _progress(self, row: Row) -> int:
+        """Epochs within the last phase; where that is not known ahead, within the present one after the first drop."""
+        last = self.spec.schedule.last_phase
+        in_last = row["phase"] > 1 if last is None else row["phase"] == last + 1
+        return int(row["epoch_in_phase"]) if in_last else 0
+
     def save(self) -> None:
         """Store rows, state and the trial's row, in the order that keeps them consistent."""
+        if self._history[-1].key == self._resume_key:
+            return
         self._write_rows()
-        self._states.publish(self._keys[len(self.rows)], state_to_bytes(self._trajectory.capture()))
+        before, mine = self._resume_key, f"{self.job.owner}~{self.spec.trial_id}"
+        self._publish(pin=mine)
+        self._resume_key = self._history[-1].key
+        if before and before != self._resume_key:
+            self._release(before)
         self._saved_at = time.monotonic()
 
-    def finish(self) -> None:
-        """Write the rows of a trial that has ended and drop its states."""
+    def _release(self, key: str) -> None:
+        """Give up a state that was kept for this trial alone."""
+        self._prefixes.shelf.unpin(key, f"{self.job.owner}~{self.spec.trial_id}")
+        self._prefixes.shelf.drop(key)
+
+    def _finish(self) -> None:
+        """Write the rows of a trial that has ended, and leave its history to others."""
+        if self._written == len(self.rows):
+            return
         self._write_rows()
-        self._states.clear()
+        if self.job.share and self._trajectory is not None:
+            self._publish(state=False)
+        if self._resume_key:
+            self._release(self._resume_key)
 
     def leave(self) -> None:
         """Called when the worker turns to another trial or stops: an unfinished trial is stored as it stands."""
-        if self.status == "running" and self._trajectory.epoch == len(self.rows) > 0:
+        if self.status != "running" and self._replayed == len(self.rows):
+            return
+        if self._trajectory is not None and self._trajectory.epoch == len(self.rows) > 0:
             self.save()
+        elif self._replayed > self._written:
+            self._write_rows()
 
     def _write_rows(self) -> None:
-        write_epochs(self._storage, self.spec.trial_id, self.rows)
-        write_trial(self._storage, self._trial_row())
+        rows = self.rows[: self._replayed]
+        status = self.status if len(rows) == len(self.rows) else "running"
+        write_epochs(self._place.storage, self.spec.trial_id, rows)
+        write_trial(self._place.storage, self._trial_row(rows, status))
+        self._written = len(rows)
 
-    def _trial_row(self) -> Row:
+    def _trial_row(self, rows: list[Row], status: str) -> Row:
         return {
             **identity_columns(self.job, self.spec),
-            **history_columns(self.rows),
-            "status": self.status,
-            "reason": self.reason or None,
+            **history_columns(rows),
+            "status": status,
+            "reason": (self.reason or None) if status == self.status else None,
             "wall_seconds": self._earlier_wall + time.monotonic() - self._started,
         }

@@ -1,0 +1,68 @@
+"""What a worker process keeps from trial to trial: the task, its identity, and the store of states."""
+
+from collections import Counter
+from typing import Any
+
+from tune_regimes.search.job import Job, TrialSpec
+from tune_regimes.sharing.course import Course
+from tune_regimes.sharing.fingerprint import root_key
+from tune_regimes.sharing.prefix import Prefixes
+from tune_regimes.sharing.store import Store
+from tune_regimes.storage import Storage
+from tune_regimes.training import Numerics, Trajectory
+
+
+class Workplace:
+    """One process that works on a study.
+
+    Args:
+        job: The study's side of its trials.
+
+    Raises:
+        UsageError: The task cannot be built here, or a folder cannot be opened.
+
+    Attributes:
+        task: The built task.
+        storage: The study's folder.
+        unshared: Why states are no longer stored, or "".
+    """
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.task = job.task.build()
+        self.storage = Storage(job.storage)
+        self.unshared = ""
+        self._store = Store(Storage(job.store) if job.store else self.storage.child("states"), quota=job.quota)
+        self._identity: dict[str, Any] | None = None
+        self._prefixes: dict[str, Prefixes] = {}
+        self._reported: Counter[str] = Counter()
+
+    def trajectory(self, seed: int) -> Trajectory:
+        """A training at its beginning."""
+        return Trajectory(self.task, seed=seed, device=self.job.device, numerics=Numerics(threads=self.job.threads))
+
+    def course(self, spec: TrialSpec) -> Course:
+        """A trial's course before its first epoch; the key says what it may share with whom."""
+        return Course(spec.schedule, root_key(self._identity_of(spec)), self.task.steps_per_epoch)
+
+    def prefixes(self, spec: TrialSpec) -> Prefixes:
+        """The prefixes that a trial may inherit from."""
+        identity = self._identity_of(spec)
+        root = root_key(identity)
+        if root not in self._prefixes:
+            self._prefixes[root] = Prefixes(self._store.shelf(root, identity))
+        return self._prefixes[root]
+
+    def _identity_of(self, spec: TrialSpec) -> dict[str, Any]:
+        """What the training of a trial depends on beside its settings; where nothing is shared, its name too."""
+        if self._identity is None:
+            self._identity = self.trajectory(spec.seed).identity()
+        identity = self._identity | {"seed": spec.seed}
+        return identity if self.job.share else identity | {"trial": [self.job.owner, spec.trial_id]}
+
+    def new_problems(self) -> dict[str, int]:
+        """Damaged, foreign and refused entries since the last call, by kind."""
+        seen = sum((prefixes.shelf.problems for prefixes in self._prefixes.values()), Counter[str]())
+        new = seen - self._reported
+        self._reported = seen
+        return dict(new)
