@@ -91,8 +91,8 @@ class Room:
                 f"{size / 1e6:.3g} MB; give a larger quota, or none"
             )
 
-    def make(self, size: int, place: Place) -> bool:
-        """Make room for ``size`` bytes of the entry ``place``, evicting others if need be.
+    def make(self, size: int, place: Place, *, evict: bool = True) -> bool:
+        """Make room for ``size`` bytes of the entry ``place``, evicting others if need be and allowed.
 
         States that nobody has pinned go first, the least recently used before the others; then histories that have
         neither a state nor a pin. A few states more than needed may go, so that the next listing is not due at once.
@@ -105,7 +105,7 @@ class Room:
         if size > self._allowance:
             found = items(self._storage)
             free = self._quota - _size(found)
-            victims = _victims(found, place, size - free, slack=self._quota // 20)
+            victims = _victims(found, place, size - free, slack=self._quota // 20) if evict else []
             if free + _size(victims) < size:
                 return False
             self._evict(victims, found)

@@ -64,9 +64,9 @@ class Store:
         """Give up the claim of ``owner`` on an entry."""
         self.shelf(root).unpin(key, owner)
 
-    def unpin_all(self, owner: str) -> None:
-        """Give up all claims of ``owner`` and of ``<owner>~<anything>``; costs one listing."""
-        self._storage.remove(*(item.file.name for item in self._pins(owner)))
+    def unpin_all(self, *owners: str) -> None:
+        """Give up all claims of each owner and of ``<owner>~<anything>``; costs one listing."""
+        self._storage.remove(*(item.file.name for item in self._pins(*owners)))
 
     def touch_pins(self, owner: str) -> None:
         """Say that ``owner`` and ``<owner>~<anything>`` are still alive: pins not touched for seven days do not count.
@@ -90,9 +90,9 @@ class Store:
         except (ValueError, KeyError, TypeError):
             return "unknown"
 
-    def _pins(self, owner: str) -> list[Item]:
+    def _pins(self, *owners: str) -> list[Item]:
         pins = (item for item in items(self._storage) if item.kind == PIN)
-        return [item for item in pins if item.owner == owner or item.owner.startswith(f"{owner}~")]
+        return [item for item in pins if item.owner in owners or item.owner.partition("~")[0] in owners]
 
 
 class Shelf:
@@ -100,7 +100,7 @@ class Shelf:
 
     Attributes:
         problems: How often an entry was "damaged" or "foreign" (another format or version), or found "no_room".
-        damaged: Where the damaged entries lie.
+        damaged: Names of the damaged files below the store's folder.
     """
 
     def __init__(self, folder: Storage, room: Room, root: str, identity: Mapping[str, Any] | None) -> None:
@@ -131,9 +131,10 @@ class Shelf:
             raise ValueError("the history of an entry must end with the entry's key")
         if pin is None:
             return self._store(key, history, state)
-        new = self._claim(key, pin)
+        new = self._folder.first_present([_pin_name(key, pin)]) is None
         stored = False
         try:
+            self.pin(key, pin)
             stored = self._store(key, history, state)
         finally:
             if new and not stored:
@@ -153,11 +154,11 @@ class Shelf:
             return True
         self.problems["no_room"] += 1
         if STATE in files and HISTORY in files:
-            self._write(key, {HISTORY: files[HISTORY]})
+            self._write(key, {HISTORY: files[HISTORY]}, evict=False)
         return False
 
-    def _write(self, key: str, files: Mapping[str, bytes]) -> bool:
-        if not self._room.make(sum(map(len, files.values())), (self._root, key)):
+    def _write(self, key: str, files: Mapping[str, bytes], *, evict: bool = True) -> bool:
+        if not self._room.make(sum(map(len, files.values())), (self._root, key), evict=evict):
             return False
         self._describe()
         for kind, data in files.items():
@@ -191,7 +192,7 @@ class Shelf:
 
     def pin(self, key: str, owner: str) -> None:
         """Keep the entry of a key until ``owner`` unpins it."""
-        self._claim(key, owner)
+        self._folder.renew(_pin_name(key, owner))
 
     def unpin(self, key: str, owner: str) -> None:
         """Give up the claim of ``owner``; nothing happens when there is none."""
@@ -212,20 +213,13 @@ class Shelf:
             content = parse(unpack(kind, key, data))
         except DamagedEntryError:
             self.problems["damaged"] += 1
-            self.damaged.add(str(self._folder.child(name)))
+            self.damaged.add(f"{self._root}/{name}")
             return None
         except ForeignEntryError:
             self.problems["foreign"] += 1
             return None
         self._folder.touch(name)
         return content
-
-    def _claim(self, key: str, owner: str) -> bool:
-        """Write a pin; whether it is new."""
-        name = _pin_name(key, owner)
-        new = self._folder.first_present([name]) is None
-        self._folder.renew(name)
-        return new
 
     def _describe(self) -> None:
         """Write the identity beside the entries, once."""
