@@ -6,6 +6,7 @@ q (and includes the upper bound for q = 1), and it drops the quantisation of `ql
 
 import math
 from collections.abc import Iterator, Mapping
+from numbers import Real
 from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
@@ -96,10 +97,14 @@ class TPESpace:
         distribution: Any = self.distributions[name]
         if isinstance(distribution, CategoricalDistribution):
             yield from (label for label, choice in self._choices[name] if to_json(choice) == to_json(value))
-        elif type(value) in (int, float) and distribution.low <= value <= distribution.high:
+        elif _is_number(value) and distribution.low <= value <= distribution.high:
             steps = (value - distribution.low) / (distribution.step or 1)
             if distribution.step is None or abs(steps - round(steps)) < 1e-8:
                 yield int(value) if isinstance(distribution, IntDistribution) else float(value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def _domains(part: Any, name: str = "") -> Iterator[tuple[str, Domain]]:
@@ -130,9 +135,10 @@ def _labelled(domain: Categorical) -> list[tuple[Any, Any]]:
 
 
 def _distribution(name: str, domain: Any) -> BaseDistribution:
-    sampler, step = domain.get_sampler(), None
+    sampler: Any = domain.get_sampler()
+    step = None
     if isinstance(sampler, Quantized):
-        sampler, step = sampler.get_sampler(), sampler.q
+        sampler, step = sampler.sampler, sampler.q
     logarithmic = isinstance(sampler, LogUniform)
     if logarithmic and step is not None:
         raise _cannot(name, "a logarithmic domain with a step", "leave the step out and round in the schedule function")
