@@ -221,8 +221,13 @@ class Storage:
             pass
 
     def _remove(self, relative: str) -> None:
-        with self._explained("delete", relative), suppress(FileNotFoundError):
-            self.filesystem.delete_file(self.path(relative))
+        path = self.path(relative)
+        with self._explained("delete", relative):
+            try:
+                self.filesystem.delete_file(path)
+            except OSError:
+                if self._is_file(path):
+                    raise
 
     def delete(self, relative: str = "") -> None:
         """Remove a file, or a folder with all it holds; nothing happens when it is missing."""
