@@ -57,6 +57,16 @@ def test_the_ranking_puts_whole_points_before_pruned_ones_and_these_before_flawe
     assert ranking.index.tolist() == [0, 1, 2, 3]
 
 
+def test_the_front_of_metric_and_epochs_leaves_out_what_costs_more_without_being_better(
+    storage: Storage, add: Add
+) -> None:
+    write_spec(storage, {"name": "demo", "metric": "test_accuracy", "mode": "max", "seeds": 1})
+    for point, (accuracy, epochs) in enumerate([(0.9, 60), (0.7, 20), (0.8, 80), (0.6, 30)]):
+        add(point, 0, {"lr": 0.1}, final_test_accuracy=accuracy, epochs=epochs)
+    front = Results.load(storage).pareto()
+    assert front[["point", "epochs"]].to_numpy().tolist() == [[1, 20], [0, 60]]
+
+
 def test_the_smallest_metric_is_best_where_the_study_says_so(storage: Storage, add: Add) -> None:
     write_spec(storage, {"name": "demo", "metric": "test_loss", "mode": "min", "seeds": [7]})
     for point, loss in enumerate((0.5, 0.3, 0.4)):

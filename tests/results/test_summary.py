@@ -5,11 +5,13 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
 from tune_regimes.errors import StudyError
 from tune_regimes.results.schema import POINTS
-from tune_regimes.results.summary import best_point, student_interval, summarise
+from tune_regimes.results.summary import best_point, pareto, student_interval, summarise
 
 
 def trials_of(*rows: tuple[int, str, float | None]) -> pd.DataFrame:
@@ -109,3 +111,32 @@ def test_without_a_finished_trial_the_error_says_what_there_is() -> None:
         best_of((0, "diverged", 0.1), (0, "diverged", None), (1, "running", 0.9))
     with pytest.raises(StudyError, match="got no trials"):
         best_of()
+
+
+def front_of(*rows: tuple[int, float, int], mode: str = "max", seeds: int = 1) -> list[int]:
+    """The points on the front of completed trials (point, final test accuracy, epochs)."""
+    frame = trials_of(*((point, "completed", value) for point, value, _ in rows))
+    frame = frame.assign(epochs=[epochs for _, _, epochs in rows])
+    return list(pareto(summarise(frame, "test_accuracy"), frame, mode, seeds)["point"])
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(1, 5)), max_size=8), st.sampled_from(["max", "min"]))
+def test_the_front_holds_exactly_the_points_that_no_other_beats(found: list[tuple[int, int]], mode: str) -> None:
+    sign = 1 if mode == "min" else -1
+    points = {point: (sign * value, epochs) for point, (value, epochs) in enumerate(found)}
+
+    def beats(one: tuple[int, int], other: tuple[int, int]) -> bool:
+        return one[0] <= other[0] and one[1] <= other[1] and one != other
+
+    unbeaten = {point for point, at in points.items() if not any(beats(other, at) for other in points.values())}
+    front = front_of(*((point, float(value), epochs) for point, (value, epochs) in enumerate(found)), mode=mode)
+    assert set(front) == unbeaten
+    assert [points[point][1] for point in front] == sorted(points[point][1] for point in front)
+
+
+def test_the_front_compares_means_over_seeds_of_points_that_completed_with_all_of_them() -> None:
+    whole = [(0, 0.5, 4), (0, 0.7, 6), (1, 0.6, 5), (1, 0.4, 5)]
+    assert front_of(*whole, (2, 0.9, 1), seeds=2) == [0]
+    frame = trials_of((0, "completed", 0.5), (1, "pruned", 0.9), (2, "diverged", None)).assign(epochs=[4, 1, 1])
+    front = pareto(summarise(frame, "test_accuracy"), frame, "max", 1)
+    assert front[["point", "mean", "epochs"]].to_dict("records") == [{"point": 0, "mean": 0.5, "epochs": 4.0}]

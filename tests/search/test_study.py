@@ -33,6 +33,16 @@ def study(**changes):
         ({"scheduler": "pbt"}, "fifo, asha, hyperband or a Ray TrialScheduler; got 'pbt'"),
         ({"searcher": "bayes"}, "random, grid, optuna; got 'bayes'"),
         ({"searcher": "grid"}, "random domains for"),
+        (
+            {"searcher": "optuna", "space": {"at": tune.sample_from(lambda: 1)}},
+            "got Function with CallSampler for 'at'",
+        ),
+        ({"searcher": "optuna", "cost": "seconds"}, "cost must be None or 'epochs'; got 'seconds'"),
+        ({"searcher": "optuna", "diverged": "worst"}, "'fail' or a finite number; got 'worst'"),
+        ({"searcher": "optuna", "diverged": float("nan")}, "'fail' or a finite number; got nan"),
+        ({"searcher": "optuna", "diverged": 0.1, "cost": "epochs"}, "count as a cheap one"),
+        ({"cost": "epochs"}, "steer a TPE search only; got searcher 'random'"),
+        ({"diverged": 0.1}, "steer a TPE search only; got searcher 'random'"),
     ],
 )
 def test_an_argument_that_cannot_be_used_is_refused_with_a_remedy(changes, message):
@@ -49,6 +59,13 @@ def test_trials_are_configs_times_seeds():
     assert (study().points, study().trials) == (3, 6)
     assert study(searcher="optuna", points_to_evaluate=[{"at": 1}]).trials == 8
     assert study(space={"at": tune.grid_search([1, 2])}, searcher="grid", samples=1, seeds=[4, 7]).trials == 4
+
+
+def test_what_a_search_is_told_of_cost_and_divergence_is_part_of_the_specification():
+    plain = study(searcher="optuna").spec()
+    assert (plain["cost"], plain["diverged"]) == (None, None)
+    for change in ({"cost": "epochs"}, {"diverged": 0.1}):
+        assert study(searcher="optuna", **change).spec() != plain
 
 
 def test_two_schedule_functions_that_differ_give_different_specifications():

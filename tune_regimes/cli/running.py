@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tune_regimes.results import Results
     from tune_regimes.search import Study
 
-_STUDY_OPTIONS = ("data", "model", "augment", "epochs", "samples", "seeds", "scheduler", "searcher", "name")
+_STUDY_OPTIONS = ("data", "model", "augment", "epochs", "samples", "seeds", "scheduler", "searcher", "cost", "name")
 _HOW = ("max_concurrent", "cpus_per_trial", "gpus_per_trial", "address", "time_budget", "save_every")
 _INTERRUPTED = 130
 

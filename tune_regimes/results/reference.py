@@ -17,6 +17,7 @@ A study lives in one folder, `<storage>/<study>/`, on a local disk or at any add
 | `study.json` | what the study is: its name, task, space, seeds, metric, scheduler, searcher, versions, host |
 | `trials/<trial_id>.parquet` | one row: the trial, its configuration and schedule, how it ended, its final metrics |
 | `epochs/<trial_id>.parquet` | the complete history of the trial, one row per epoch |
+| `optuna.journal` | of a TPE search: Optuna's own study, for its dashboard and its plots (see below) |
 | `states/<trial_id>/` | what a resumed trial starts from; not for reading |
 
 - There is exactly one row per (`trial_id`, `epoch`), always. A trial owns its files and rewrites them whole; a file
@@ -91,6 +92,47 @@ their seed are one point.
 - `Results.ranking()` lists the points with a value, best first, and `Results.best()` is its first: points whose seeds
   all completed come before those whose seeds all ended without diverging or failing (some were pruned), and these
   before the rest. Among points that ended alike the mean decides; of equal means, the lower point number.
+
+- `Results.pareto()` lists the points that no other beats in both the metric and the epochs that it cost, fewest epochs
+  first, with the further column `epochs`. Only points all of whose seeds completed are compared.
+
+## optuna.journal: a TPE search as Optuna sees it
+
+```python
+import optuna
+from optuna.storages.journal import JournalFileBackend
+
+storage = optuna.storages.JournalStorage(JournalFileBackend("studies/vgg-transition/optuna.journal"))
+study = optuna.load_study(study_name="vgg-transition", storage=storage)        # also while the search runs
+optuna.visualization.plot_optimization_history(study)
+```
+
+and `optuna-dashboard studies/vgg-transition/optuna.journal`. A study at an address has a copy that is renewed twice a
+minute and at the end; download it first.
+
+One trial of Optuna's is one point, whatever its number of seeds, and ends as its worst seed does:
+
+| seeds | Optuna's trial | value |
+|---|---|---|
+| all completed | COMPLETE | mean of the metric over the seeds |
+| one was pruned | PRUNED | the last intermediate value |
+| one diverged | FAIL | none; COMPLETE with the value of `Study(diverged=...)` where that is a number |
+| one failed | FAIL | none; a resumed study tries again, as another trial of the same point |
+
+- Intermediate values are means of the metric over the seeds that have been through an epoch; the step is the epoch,
+  from 1. An epoch that one of them passed without a report has none: where nothing is pruned, reports are gathered.
+- User attributes: `point`, `trials` (their ids), `schedule` (in words), and at the end `outcome` (completed, pruned,
+  diverged, failed, interrupted) and `epochs` (mean over the seeds).
+- No trial stays RUNNING. When a run ends, the trials of unfinished points are told FAIL with the outcome
+  `interrupted`; those that a killed run left are told FAIL by the next one. Their points keep number and configuration
+  and are entered again, as new trials.
+- Explicit points are trials too. One outside the space has no parameters, and its configuration as the attribute
+  `config`.
+- With `Study(cost="epochs")` there are two objectives: the metric, and the mean number of epochs of the schedule that
+  the seeds went through. Epochs that a trial inherited count like those that it trained. Optuna knows no intermediate
+  values there: the curve is the attribute `curve`, and a pruned trial has no value. `study.best_trials` are the points
+  of `Results.pareto()`.
+- The tables are what counts: a journal that is deleted is rebuilt from them by the next run.
 
 ## Further columns
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from tune_regimes.errors import StorageError, StudyError
 from tune_regimes.results.schema import arrow_schema
 from tune_regimes.results.spec import read_spec
-from tune_regimes.results.summary import best_point, final_values, rank, summarise
+from tune_regimes.results.summary import best_point, final_values, pareto, rank, summarise
 from tune_regimes.results.tables import read_table
 from tune_regimes.storage import Storage
 
@@ -133,6 +133,15 @@ class Results:
             **{name: float(row[name]) for name in ("mean", "low", "high")},
             n=int(row["n"]),
         )
+
+    def pareto(self) -> "pd.DataFrame":
+        """The points that no other beats in both the metric and the epochs that it cost, fewest epochs first.
+
+        The rows of :attr:`points` with a further column ``epochs``: the mean over the seeds of the epochs that a trial
+        went through, whoever trained them. Only points all of whose seeds completed count. A TPE search with
+        ``cost="epochs"`` looks for these points; the front of any other study can be read too.
+        """
+        return pareto(self.points, self.trials, self.mode, self.seeds)
 
     def export(
         self, directory: str | os.PathLike[str] | Storage, format: str = "parquet", *, overwrite: bool = False

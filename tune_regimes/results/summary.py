@@ -111,6 +111,26 @@ def best_point(points: "pd.DataFrame", mode: str, seeds: int) -> "pd.Series[Any]
     return best
 
 
+def pareto(points: "pd.DataFrame", trials: "pd.DataFrame", mode: str, seeds: int) -> "pd.DataFrame":
+    """The points that no other beats in both the metric and the epochs, fewest epochs first.
+
+    Points all of whose ``seeds`` completed are compared by their mean metric and by the mean number of epochs that
+    their trials went through, whoever trained them. One point beats another if it is at least as good in both and
+    better in one; of equal points all are kept. The mean number of epochs is added as the column ``epochs``.
+    """
+    whole = points[(points["n_completed"] >= seeds) & (points["n_seeds"] == points["n"])]
+    epochs = whole["point"].map(trials.groupby("point")["epochs"].mean()).astype(float)
+    losses = whole["mean"] * (1 if mode == "min" else -1)
+    front: list[int] = []
+    least = (np.nan, np.inf)
+    for row in np.lexsort((losses, epochs)):
+        at = (float(epochs.iloc[row]), float(losses.iloc[row]))
+        if at[1] < least[1] or at == least:
+            front.append(int(row))
+            least = at
+    return whole.assign(epochs=epochs).iloc[front].reset_index(drop=True)
+
+
 def described(counts: Mapping[str, int]) -> str:
     """Trials by status in words.
 
