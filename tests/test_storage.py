@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,69 @@ def test_a_folder_lists_its_files_by_suffix_and_its_folders_apart(storage: Stora
     assert storage.list("t") == ["a.json", "a.pt", "b.pt"]
     assert storage.folders("t") == ["inner"]
     assert storage.list("nowhere") == storage.folders("nowhere") == []
+
+
+def test_walking_names_every_file_below_with_its_size_and_time(storage: Storage) -> None:
+    assert storage.walk("nowhere") == []
+    before = time.time() - 5
+    for name in ("t/a.pt", "t/inner/b.pt", "c.pt"):
+        storage.write(name, bytes(len(name)))
+    assert {(file.name, file.size) for file in storage.walk()} == {("t/a.pt", 6), ("t/inner/b.pt", 12), ("c.pt", 4)}
+    assert {file.name for file in storage.walk("t")} == {"a.pt", "inner/b.pt"}
+    assert all(before < file.modified < time.time() + 5 for file in storage.walk())
+
+
+def test_reading_what_may_be_missing(storage: Storage) -> None:
+    storage.write("x", b"1")
+    assert storage.read_if_present("x") == b"1"
+    assert storage.read_if_present("y") is None
+    assert storage.read_if_present("nowhere/y") is None
+
+
+def test_the_first_of_several_files_that_is_there_is_found(storage: Storage) -> None:
+    names = [f"t/{n}" for n in range(40)]
+    assert storage.first_present(names) is None
+    for n in (39, 33, 21):
+        storage.write(names[n], b"")
+        assert storage.first_present(names) == n
+    assert storage.first_present(names[22:33]) is None
+    assert storage.first_present([]) is None
+
+
+def test_removing_takes_files_and_does_not_mind_what_is_missing(storage: Storage) -> None:
+    for name in ("a", "b", "c"):
+        storage.write(name, b"")
+    storage.remove("a", "nowhere/x", "c", "d")
+    storage.remove()
+    assert storage.list() == ["b"]
+
+
+def test_a_file_that_cannot_be_removed_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "x" / "y").mkdir(parents=True)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match="could not delete"):
+        Storage(tmp_path).remove("x")
+    with pytest.raises(StorageError, match="a file stands where a folder is needed"):
+        Storage(tmp_path).remove("file/y")
+
+
+def test_touching_tells_when_a_local_file_was_used_and_renewing_writes_what_is_missing(tmp_path: Path) -> None:
+    storage = Storage(tmp_path)
+    storage.write("x", b"content")
+    os.utime(tmp_path / "x", (0, 0))
+    storage.touch("x", "missing")
+    assert (tmp_path / "x").stat().st_mtime > 1e9
+    os.utime(tmp_path / "x", (0, 0))
+    storage.renew("x", "y")
+    assert (tmp_path / "x").stat().st_mtime > 1e9
+    assert (storage.read("x"), storage.read("y"), storage.list()) == (b"content", b"", ["x", "y"])
+
+
+def test_asking_for_files_where_a_file_is_in_the_way_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for ask in (Storage(tmp_path / "file").read_if_present, lambda x: Storage(tmp_path / "file").first_present([x])):
+        with pytest.raises(StorageError, match="a file stands where a folder is needed"):
+            ask("x")
 
 
 def test_a_child_is_the_folder_inside(storage: Storage) -> None:
@@ -103,6 +167,30 @@ def test_a_location_that_cannot_be_opened_is_refused_without_showing_keys(locati
     with pytest.raises(StorageError, match=r"storage must be a path or an address.*; give a folder") as caught:
         Storage(location)
     assert "secret" not in str(caught.value)
+
+
+def test_an_s3_address_opens_also_where_pyarrow_does_not_know_the_option_for_single_puts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = []
+
+    class Old:
+        @staticmethod
+        def from_uri(uri: str) -> tuple[str, str]:
+            asked.append(uri)
+            if "allow_delayed_open" in uri or "nosuch" in uri:
+                raise module.pa.ArrowInvalid(f"Unexpected query parameter in S3 URI: {uri.partition('?')[2]!r}")
+            return "filesystem", "path"
+
+    monkeypatch.setattr(module.pafs, "FileSystem", Old)
+    assert module.open_address("s3://bucket/x") == ("filesystem", "path")
+    assert module.open_address("s3://bucket/x?region=eu") == ("filesystem", "path")
+    assert module.open_address("gs://bucket/x") == ("filesystem", "path")
+    assert asked[:2] == ["s3://bucket/x?allow_delayed_open=true", "s3://bucket/x"]
+    assert asked[2:] == ["s3://bucket/x?region=eu&allow_delayed_open=true", "s3://bucket/x?region=eu", "gs://bucket/x"]
+    for wrong in ("s3://bucket/x?nosuch=1", "s3://bucket/x?allow_delayed_open=maybe"):
+        with pytest.raises(module.pa.ArrowInvalid):
+            module.open_address(wrong)
 
 
 @pytest.mark.parametrize("relative", ["/etc/passwd", "../x", "a/../../x"])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tune_regimes.cli.arguments import amount, count, duration, seeds
+from tune_regimes.cli.arguments import amount, count, duration, seeds, size
 
 
 @given(st.integers(1, 10_000), st.sampled_from([("", 1), ("s", 1), ("m", 60), ("min", 60), ("h", 3600), ("d", 86400)]))
@@ -19,6 +19,28 @@ def test_a_duration_is_a_number_of_its_unit(number, unit):
 def test_a_duration_that_is_none_is_refused_with_examples(text):
     with pytest.raises(ArgumentTypeError, match=r"90 \(seconds\), 30m or 2h; got"):
         duration(text)
+
+
+@given(
+    st.integers(1, 10_000),
+    st.sampled_from([("B", 1), ("KB", 1e3), ("kb", 1e3), ("MB", 1e6), ("mB", 1e6), ("GB", 1e9), ("TB", 1e12)]),
+    st.sampled_from(["", " "]),
+)
+def test_a_size_is_a_number_of_its_unit(number, unit, space):
+    text, bytes_each = unit
+    assert size(f"{number}{space}{text}") == number * bytes_each
+
+
+def test_a_size_may_have_a_fraction_or_be_none():
+    assert (size("0.5GB"), size(".5 MB"), size("None"), size(" none ")) == (500_000_000, 500_000, None, None)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "0", "0GB", "20", "-1GB", "GB", "1 PB", "1e3MB", "nan", "inf", "20G", "0.1B", "٣GB"]
+)
+def test_a_size_that_is_none_is_refused_with_examples(text):
+    with pytest.raises(ArgumentTypeError, match="positive size such as 500MB or 20GB, or none; got"):
+        size(text)
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "1.5", "two", ""])

@@ -5,6 +5,7 @@ from argparse import ArgumentTypeError
 from collections.abc import Callable
 
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+_BYTES = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 
 def duration(text: str) -> float:
@@ -22,6 +23,25 @@ def duration(text: str) -> float:
     if not seconds > 0:
         raise ArgumentTypeError(f"must be a positive time such as 90 (seconds), 30m or 2h; got {text!r}")
     return seconds
+
+
+def size(text: str) -> int | None:
+    """Bytes from a number with its unit (decimal: 1 GB is 10^9 bytes), or None for "none": no limit.
+
+    Examples:
+        >>> size("500MB"), size("1.5 GB"), size("none")
+        (500000000, 1500000000, None)
+
+    Raises:
+        ArgumentTypeError: The text is not a positive size, or has no unit.
+    """
+    if text.strip().lower() == "none":
+        return None
+    match = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)\s*([KMGT]?B)", text.strip().upper(), re.ASCII)
+    number = round(float(match[1]) * _BYTES[match[2]]) if match else 0
+    if number < 1:
+        raise ArgumentTypeError(f"must be a positive size such as 500MB or 20GB, or none; got {text!r}")
+    return number
 
 
 def count(text: str) -> int:
