@@ -21,6 +21,7 @@ from tune_regimes.search.searcher import StudySearcher
 _PROBLEMS = {
     "damaged": "{number} stored entries were damaged and ignored; what they held was trained again.",
     "foreign": "{number} stored entries of another version were ignored.",
+    "unreachable": "The store could not be read or written {number} times; what was missed was trained again.",
     "no_room": "{number} states were not stored for lack of room under the quota; what waited for them was trained "
     "again. A larger quota avoids that.",
 }

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from tune_regimes.errors import StorageError, StudyError
+from tune_regimes.errors import StudyError
 from tune_regimes.results import ENDED, read_epoch_rows, read_trial, write_epochs, write_trial
 from tune_regimes.search.job import WORST, TrialSpec
 from tune_regimes.search.rows import Row, epoch_row, history_columns, identity_columns
@@ -70,11 +70,17 @@ class TrialRun:
                 self._written = len(self.rows)
                 return
             self._earlier_wall = trial["wall_seconds"] or 0.0
-        for epoch in self._prefixes.longest(self._course):
+        for epoch in self._inheritance():
             self._take(epoch)
         if trial is not None and self._history:
             self._resume_key = self._history[-1].key
             self.skip(0 if self.job.repeat_own else trial["epochs"])
+
+    def _inheritance(self) -> list[Epoch]:
+        if not self._place.unshared:
+            with self._place.bearing_losses():
+                return self._prefixes.longest(self._course)
+        return []
 
     def skip(self, epochs: int) -> None:
         """Do not report that many inherited epochs: the scheduler has seen them."""
@@ -148,12 +154,12 @@ class TrialRun:
         if self.status != "running" or not self.job.share:
             return False
         if number in self.spec.branches or departs:
-            return self._publish(pin=self.job.owner)
-        if number in self.spec.ends:
-            return self._publish(state=False)
-        if self.job.keep_every and number % self.job.keep_every == 0:
+            self._publish(pin=self.job.owner)
+        elif number in self.spec.ends:
+            self._publish(state=False)
+        elif self.job.keep_every and number % self.job.keep_every == 0:
             self._publish()
-        return False
+        return departs or number in self.spec.branches or number in self.spec.ends
 
     def _caught_up(self) -> Trajectory:
         """The trajectory after the last row: from the longest stored state that is whole, the rest trained again."""
@@ -170,29 +176,29 @@ class TrialRun:
         return self._trajectory
 
     def _restore(self, trajectory: Trajectory) -> None:
+        """Load the longest stored state that is whole; where there is none, the trajectory stays at its beginning."""
         keys = [self._root, *(epoch.key for epoch in self._history)]
-        while (number := self._prefixes.shelf.longest(keys)) is not None:
-            payload = self._prefixes.shelf.state(keys[number])
-            if payload is not None:
-                trajectory.restore(state_from_bytes(payload))
-                return
-            keys = keys[:number]
+        with self._place.bearing_losses():
+            while (number := self._prefixes.shelf.longest(keys)) is not None:
+                payload = self._prefixes.shelf.state(keys[number])
+                if payload is not None:
+                    trajectory.restore(state_from_bytes(payload))
+                    return
+                keys = keys[:number]
 
-    def _publish(self, *, state: bool = True, pin: str | None = None) -> bool:
+    def _publish(self, *, state: bool = True, pin: str | None = None) -> None:
         """Store history and state of the last epoch; where that fails, the search goes on without."""
         if self._place.unshared:
-            return True
-        key, shelf = self._history[-1].key, self._prefixes.shelf
-        try:
-            assert self._trajectory is not None or not state
-            payload = state_to_bytes(self._trajectory.capture()) if state and self._trajectory is not None else None
-            stored = shelf.publish(key, self._history, payload, pin=pin)
-        except StorageError as error:
-            self._place.unshared = str(error)
-            return True
-        if stored and pin == self.job.owner:
-            self._published.append((len(self.rows), self._root, key))
-        return True
+            return
+        key = self._history[-1].key
+        payload = None
+        if state and self._trajectory is not None:
+            payload = state_to_bytes(self._trajectory.capture())
+        with self._place.bearing_losses():
+            stored = self._prefixes.shelf.publish(key, self._history, payload, pin=pin)
+            self._place.has_stored()
+            if stored and pin == self.job.owner:
+                self._published.append((len(self.rows), self._root, key))
 
     def _report(self) -> dict[str, Any]:
         row = self.rows[self._replayed - 1]
@@ -238,8 +244,9 @@ class TrialRun:
 
     def _release(self, key: str) -> None:
         """Give up a state that was kept for this trial alone."""
-        self._prefixes.shelf.unpin(key, f"{self.job.owner}~{self.spec.trial_id}")
-        self._prefixes.shelf.drop(key)
+        with self._place.bearing_losses():
+            self._prefixes.shelf.unpin(key, f"{self.job.owner}~{self.spec.trial_id}")
+            self._prefixes.shelf.drop(key)
 
     def _finish(self) -> None:
         """Write the rows of a trial that has ended, and leave its history to others."""

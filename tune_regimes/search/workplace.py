@@ -1,8 +1,11 @@
 """What a worker process keeps from trial to trial: the task, its identity, and the store of states."""
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from tune_regimes.errors import StorageError
 from tune_regimes.search.job import Job, TrialSpec
 from tune_regimes.sharing.course import Course
 from tune_regimes.sharing.fingerprint import root_key
@@ -10,6 +13,9 @@ from tune_regimes.sharing.prefix import Prefixes
 from tune_regimes.sharing.store import Store
 from tune_regimes.storage import Storage
 from tune_regimes.training import Numerics, Trajectory
+
+_MOST_FAILURES = 3
+"""Failures of the store in a row after which it is left alone: a full disk, and not a connection that was lost once."""
 
 
 class Workplace:
@@ -24,7 +30,7 @@ class Workplace:
     Attributes:
         task: The built task.
         storage: The study's folder.
-        unshared: Why states are no longer stored, or "".
+        unshared: Why the store is no longer used, or "".
     """
 
     def __init__(self, job: Job) -> None:
@@ -35,7 +41,8 @@ class Workplace:
         self._store = Store(Storage(job.store) if job.store else self.storage.child("states"), quota=job.quota)
         self._identity: dict[str, Any] | None = None
         self._prefixes: dict[str, Prefixes] = {}
-        self._reported: Counter[str] = Counter()
+        self._problems: Counter[str] = Counter()
+        self._failures = 0
 
     def trajectory(self, seed: int) -> Trajectory:
         """A training at its beginning."""
@@ -60,9 +67,26 @@ class Workplace:
         identity = self._identity | {"seed": spec.seed}
         return identity if self.job.share else identity | {"trial": [self.job.owner, spec.trial_id]}
 
+    @contextmanager
+    def bearing_losses(self) -> Iterator[None]:
+        """A block that uses the store; where that fails, the search goes on, after some failures without the store."""
+        try:
+            yield
+        except StorageError as error:
+            self._problems["unreachable"] += 1
+            self._failures += 1
+            if self._failures == _MOST_FAILURES:
+                self.unshared = str(error)
+
+    def has_stored(self) -> None:
+        """The store has taken something: failures before count no more."""
+        self._failures = 0
+
     def new_problems(self) -> dict[str, int]:
-        """Damaged, foreign and refused entries since the last call, by kind."""
-        seen = sum((prefixes.shelf.problems for prefixes in self._prefixes.values()), Counter[str]())
-        new = seen - self._reported
-        self._reported = seen
-        return dict(new)
+        """What went wrong with the store since the last call, by kind."""
+        found = self._problems
+        self._problems = Counter()
+        for prefixes in self._prefixes.values():
+            found.update(prefixes.shelf.problems)
+            prefixes.shelf.problems.clear()
+        return dict(found)
