@@ -144,7 +144,8 @@ class Storage:
     def first_present(self, relatives: Sequence[str]) -> int | None:
         """The position of the first of these files that is there, or None: at most one look at each.
 
-        Other places than local ones are asked for several at a time. StorageError when they cannot be asked.
+        Other places than local ones are asked for several at a time, which costs the same however many files lie there;
+        a listing would not. StorageError when they cannot be asked.
         """
         paths = [self.path(relative) for relative in relatives]
         with self._explained("look into", ""):

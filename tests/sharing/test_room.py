@@ -116,6 +116,22 @@ def test_the_store_is_listed_only_when_the_quota_might_be_exceeded(tmp_path, ent
     assert len(listings) == 1
 
 
+def test_what_is_pinned_while_room_is_made_stays(tmp_path, entry, monkeypatch):
+    filled(tmp_path, [0, 1])
+    shelf, look, looks = Store(Storage(tmp_path), quota=3 * entry - 1).shelf("r"), room.items, []
+
+    def pin_after_the_first_look(storage):
+        found = look(storage)
+        if not looks:
+            shelf.pin(KEYS[0], "s")
+        looks.append(1)
+        return found
+
+    monkeypatch.setattr(room, "items", pin_after_the_first_look)
+    assert shelf.publish(KEYS[2], history(2), STATE)
+    assert states(shelf) == [0, 2]
+
+
 def test_files_of_others_are_neither_counted_nor_evicted(tmp_path, entry):
     filled(tmp_path, [0])
     strangers = ["r/notes.txt", "states.state", "r/deep/x.state", "r/two words.state"]

@@ -103,15 +103,23 @@ class Room:
         if self._quota is None:
             return True
         if size > self._allowance:
-            found = items(self._storage)
-            free = self._quota - _size(found)
-            victims = _victims(found, place, size - free, slack=self._quota // 20) if evict else []
+            found, free, victims = self._plan(size, place, evict)
             if free + _size(victims) < size:
                 return False
             self._evict(victims, found)
             self._allowance = size + (free + _size(victims) - size) // 16
         self._allowance -= size
         return True
+
+    def _plan(self, size: int, place: Place, evict: bool) -> tuple[list[Item], int, list[Item]]:
+        """All files, the bytes that are free, and who has to go: nobody whom a second look shows to be pinned now."""
+        assert self._quota is not None
+        while True:
+            found = items(self._storage)
+            free = self._quota - _size(found)
+            victims = _victims(found, place, size - free, slack=self._quota // 20) if evict else []
+            if not victims or _held(items(self._storage)).isdisjoint(item.place for item in victims):
+                return found, free, victims
 
     def _evict(self, victims: list[Item], found: list[Item]) -> None:
         if victims:
