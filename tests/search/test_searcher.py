@@ -14,6 +14,8 @@ def schedule(config):
 
 
 class Told(Points):
+    sequential = False
+
     def __init__(self, configs):
         self._listed = ListedPoints(configs)
         self.total = self._listed.total
@@ -35,8 +37,9 @@ class Told(Points):
         self.closed = True
 
 
-def searcher(points, stored=(), replay=False, seeds=(0, 1)):
-    return StudySearcher(points, schedule, seeds, dict(stored), replay=replay, metric="test_accuracy", mode="max")
+def searcher(points, stored=(), replay=False, seeds=(0, 1), **more):
+    goal = {"metric": "test_accuracy", "mode": "max"}
+    return StudySearcher(points, schedule, seeds, dict(stored), replay=replay, **goal, **more)
 
 
 def suggestions(search, limit=20):
@@ -50,7 +53,8 @@ def suggestions(search, limit=20):
 
 
 def result(value, status="completed", epoch=2):
-    return {"test_accuracy": value, "status": status, "epoch": epoch}
+    ended = {"done": status != "running", "departed": False, "published": []}
+    return {"test_accuracy": value, "status": status, "epoch": epoch, "epochs_now": 1, **ended}
 
 
 def stored_row(status, value=None):
@@ -160,5 +164,57 @@ def test_closing_the_search_closes_the_points():
 
 def test_a_config_whose_schedule_is_not_valid_ends_the_search_with_its_message():
     search = searcher(Told([{"lr": 0.1}, {"lr": -1.0}]))
-    assert suggestions(search) == [(0, 0), (0, 1)]
+    assert suggestions(search) == []
     assert isinstance(search.mistake, ScheduleError)
+
+
+class Sequential(Told):
+    sequential = True
+
+
+def test_a_sequential_source_is_asked_for_no_more_points_than_may_be_open():
+    search = searcher(Sequential([{"lr": lr} for lr in (0.1, 0.2, 0.3)]), seeds=[0], ahead=2)
+    assert [search.suggest(f"t{number}")["point"] for number in range(2)] == [0, 1]
+    assert search.suggest("t2") is None
+    search.on_trial_complete("t0", result(0.4))
+    assert search.suggest("t2")["point"] == 2
+    assert search.suggest("t3") == Searcher.FINISHED
+
+
+def test_a_trial_is_held_back_while_another_trains_what_it_shares():
+    search = searcher(Told([{"lr": 0.1}, {"lr": 0.1}]), seeds=[0])
+    assert search.suggest("t0")["ends"] == [2]
+    assert search.suggest("t1") is None
+    search.on_trial_complete("t0", result(0.4))
+    assert search.suggest("t1")["point"] == 1
+
+
+def test_where_nothing_is_shared_nothing_is_held_back():
+    search = searcher(Told([{"lr": 0.1}, {"lr": 0.1}]), seeds=[0], share=False)
+    assert suggestions(search) == [(0, 0), (1, 0)]
+
+
+class States:
+    def __init__(self):
+        self.freed, self.gone = [], []
+
+    def free(self, root, key):
+        self.freed.append((root, key))
+
+    def ended(self, trial_id):
+        self.gone.append(trial_id)
+
+
+def test_a_stored_state_is_freed_once_the_last_that_waits_for_it_has_begun():
+    def two_phase(config):
+        return tr.Schedule((tr.Phase(lr=0.1, epochs=2), tr.Phase(lr=config["lr"], epochs=2)))
+
+    states, points = States(), Told([{"lr": 0.1}, {"lr": 0.2}, {"lr": 0.3}])
+    search = StudySearcher(points, two_phase, [0], {}, replay=False, metric="test_accuracy", mode="max", states=states)
+    assert search.suggest("t0")["branches"] == [2]
+    search.on_trial_result("t0", {**result(0.1, "running"), "published": [(2, "root", "key")]})
+    assert {search.suggest("t1")["point"], search.suggest("t2")["point"]} == {1, 2}
+    search.on_trial_result("t1", result(0.1, "running", epoch=3))
+    assert states.freed == []
+    search.on_trial_complete("t2", result(0.1, "running", epoch=3))
+    assert (states.freed, states.gone) == ([("root", "key")], ["00002-s0"])

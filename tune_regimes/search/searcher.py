@@ -72,7 +72,7 @@ class StudySearcher(Searcher):
         start = None
         with self._ending_on_mistakes():
             start = self._next_start()
-        if self.mistake is not None or (start is None and not self._waiting):
+        if self.mistake is not None or (start is None and not self._waiting and self._all_open):
             return Searcher.FINISHED
         if start is None:
             return None
