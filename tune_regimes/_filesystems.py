@@ -1,5 +1,6 @@
-"""What kinds of file systems differ in: how they are opened, and how a file appears whole or not at all."""
+"""What kinds of file systems differ in: how one is opened, how a file appears whole or not at all, what went wrong."""
 
+import errno
 import os
 import posixpath
 import re
@@ -15,6 +16,20 @@ Bytes = bytes | bytearray | memoryview
 _OBJECT_STORES = ("s3", "gcs", "abfs")
 _ONE_PUT = "allow_delayed_open"
 _TEMPORARY = re.compile(r"^\..+\.[0-9a-f]{12}\.tmp$")
+_IN_THE_WAY = "a file stands where a folder is needed: move it, or choose another location"
+_NOT_ALLOWED = "choose a location that this user may write to"
+_NO_SPACE = "free some space or choose another location; what was stored before is intact"
+_REMEDIES = {
+    errno.ENOSPC: _NO_SPACE,
+    errno.EDQUOT: _NO_SPACE,
+    errno.EACCES: _NOT_ALLOWED,
+    errno.EPERM: _NOT_ALLOWED,
+    errno.EROFS: _NOT_ALLOWED,
+    errno.ENOTDIR: _IN_THE_WAY,
+    errno.EEXIST: _IN_THE_WAY,
+    errno.EISDIR: "a folder stands where a file is needed: move it, or choose another location",
+    errno.ENOENT: "check the location and the spelling",
+}
 
 
 def open_address(uri: str) -> tuple[pafs.FileSystem, str]:
@@ -119,3 +134,14 @@ def _put_and_move(filesystem: pafs.FileSystem, path: str, data: Bytes) -> None:
         with suppress(OSError, pa.ArrowException):
             filesystem.delete_file(temporary)
         raise
+
+
+def cause(error: BaseException) -> str:
+    """What went wrong, in one line."""
+    number = getattr(error, "errno", None)
+    return os.strerror(number) if number else str(error).partition("\n")[0]
+
+
+def remedy(error: BaseException) -> str:
+    """What a user can do about it."""
+    return _REMEDIES.get(getattr(error, "errno", None) or 0, "check the address, the credentials and the connection")

@@ -4,7 +4,6 @@ Whatever is written appears whole or not at all, so a reader never meets half a 
 previous version as it was. Every failure is a :class:`~tune_regimes.errors.StorageError` with its remedy.
 """
 
-import errno
 import os
 import posixpath
 import re
@@ -20,12 +19,14 @@ import pyarrow.fs as pafs
 
 from tune_regimes._filesystems import (
     Bytes,
+    cause,
     is_file,
     is_temporary,
     listing,
     names,
     open_address,
     publish,
+    remedy,
     temporary_name,
 )
 from tune_regimes.errors import StorageError
@@ -36,20 +37,6 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _REQUESTS_AT_ONCE = 16
-_IN_THE_WAY = "a file stands where a folder is needed: move it, or choose another location"
-_NOT_ALLOWED = "choose a location that this user may write to"
-_NO_SPACE = "free some space or choose another location; what was stored before is intact"
-_REMEDIES = {
-    errno.ENOSPC: _NO_SPACE,
-    errno.EDQUOT: _NO_SPACE,
-    errno.EACCES: _NOT_ALLOWED,
-    errno.EPERM: _NOT_ALLOWED,
-    errno.EROFS: _NOT_ALLOWED,
-    errno.ENOTDIR: _IN_THE_WAY,
-    errno.EEXIST: _IN_THE_WAY,
-    errno.EISDIR: "a folder stands where a file is needed: move it, or choose another location",
-    errno.ENOENT: "check the location and the spelling",
-}
 
 
 @dataclass(frozen=True)
@@ -275,7 +262,7 @@ class Storage:
             yield
         except (OSError, pa.ArrowException) as error:
             place = self.child(relative) if relative else self
-            raise StorageError(f"could not {action} {place}: {_cause(error)}; {_remedy(error)}") from error
+            raise StorageError(f"could not {action} {place}: {cause(error)}; {remedy(error)}") from error
 
     def __str__(self) -> str:
         return re.sub(r"://[^/@]*@", "://***@", self.uri)
@@ -300,16 +287,7 @@ def _open(uri: str) -> tuple[pafs.FileSystem, str]:
         filesystem, base = open_address(uri)
     except (OSError, ImportError, ValueError, pa.ArrowException) as error:
         raise StorageError(
-            f"storage must be a path or an address that pyarrow can open; got {shown!r} ({_cause(error)}); "
+            f"storage must be a path or an address that pyarrow can open; got {shown!r} ({cause(error)}); "
             "give a folder, or an address of the form file://, s3://, gs://, abfs:// or hdfs://"
         ) from error
     return filesystem, base
-
-
-def _cause(error: BaseException) -> str:
-    number = getattr(error, "errno", None)
-    return os.strerror(number) if number else str(error).partition("\n")[0]
-
-
-def _remedy(error: BaseException) -> str:
-    return _REMEDIES.get(getattr(error, "errno", None) or 0, "check the address, the credentials and the connection")

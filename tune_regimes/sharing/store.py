@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from tune_regimes.errors import StorageError
+from tune_regimes.errors import StorageError, UsageError
 from tune_regimes.sharing.entries import (
     DamagedEntryError,
     Epoch,
@@ -234,7 +234,9 @@ def _pin_name(key: str, owner: str) -> str:
 
 def _checked(pattern: re.Pattern[str], name: str) -> str:
     if not pattern.fullmatch(name):
-        raise ValueError(f"must match {pattern.pattern} to be a file's name; got {name!r}")
+        raise UsageError(
+            f"a name in the store must match {pattern.pattern}: got {name!r}; choose a shorter, plain name"
+        )
     return name
 
 
