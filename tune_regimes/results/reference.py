@@ -92,7 +92,6 @@ their seed are one point.
 - `Results.ranking()` lists the points with a value, best first, and `Results.best()` is its first: points whose seeds
   all completed come before those whose seeds all ended without diverging or failing (some were pruned), and these
   before the rest. Among points that ended alike the mean decides; of equal means, the lower point number.
-
 - `Results.pareto()` lists the points that no other beats in both the metric and the epochs that it cost, fewest epochs
   first, with the further column `epochs`. Only points all of whose seeds completed are compared.
 
