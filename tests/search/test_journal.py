@@ -146,8 +146,6 @@ def test_a_remote_folder_that_fails_for_a_while_does_not_end_the_search(scratch,
 def test_a_remote_journal_that_cannot_be_used_leaves_no_temporary_file(scratch):
     folder = Storage("mock:///studies/s")
     folder.write("optuna.journal", b"rubbish\n")
-    with pytest.raises(
-        StudyError, match=r"mock:///studies/s/optuna\.journal must be a journal of Optuna; it is damaged"
-    ):
+    with pytest.raises(StudyError, match=r"mock:///studies/s/optuna\.journal must be a journal of Optuna"):
         opened(folder)
     assert list(scratch.iterdir()) == []
