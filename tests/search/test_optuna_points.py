@@ -170,7 +170,7 @@ def test_plots_and_importances_of_optuna_read_the_journal(points, loaded, tmp_pa
         search.tell(point, {0: outcome, 1: outcome})
     search.close()
     study = loaded(tmp_path)
-    importances = optuna.importance.get_param_importances(study)
+    importances = optuna.importance.get_param_importances(study, params=["x", "n"])
     assert importances["x"] > importances["n"]
     curves = plots.plot_intermediate_values(study)
     assert len(curves.get_lines()) == len(study.trials)
