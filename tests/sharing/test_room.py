@@ -90,6 +90,26 @@ def test_without_room_for_the_state_the_history_is_stored_where_it_fits(tmp_path
     assert shelf.has_history(KEYS[1])
 
 
+def test_a_pin_that_was_there_before_stays_when_there_is_no_room(tmp_path, entry):
+    shelf = Store(Storage(tmp_path), quota=entry + 400).shelf("r")
+    shelf.publish(KEYS[0], history(0), STATE, pin="s")
+    shelf.pin(KEYS[1], "s")
+    assert not shelf.publish(KEYS[1], history(1), STATE, pin="s")
+    assert not shelf.publish(KEYS[2], history(2), STATE, pin="s")
+    pins = sorted(name for name in os.listdir(tmp_path / "r") if name.endswith(".pin"))
+    assert pins == [f"{KEYS[0]}.s.pin", f"{KEYS[1]}.s.pin"]
+
+
+def test_a_state_never_takes_the_place_of_its_own_history(tmp_path, entry):
+    shelf = Store(Storage(tmp_path)).shelf("r")
+    for n in (0, 1):
+        shelf.publish(KEYS[n], history(n))
+    used(tmp_path, 0, 1000, "history")
+    tight = Store(Storage(tmp_path), quota=entry + 20).shelf("r")
+    assert tight.publish(KEYS[0], history(0), STATE)
+    assert [tight.has_history(key) for key in KEYS[:2]] == [True, False]
+
+
 def test_a_pin_that_was_not_touched_for_seven_days_holds_nothing(tmp_path, entry):
     filled(tmp_path, [0, 1])
     store = Store(Storage(tmp_path), quota=3 * entry - 1)
