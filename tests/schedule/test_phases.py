@@ -103,3 +103,21 @@ def test_a_zero_learning_rate_is_allowed():
 def test_json_that_is_no_phase_is_refused(received, message):
     with pytest.raises(ScheduleError, match=message):
         Phase.from_dict(received)
+
+
+def test_a_phase_that_is_cut_goes_on_as_it_was():
+    phase = Phase(lr=Ramp("cosine", 0.4, 0.0), momentum=0.9, epochs=10)
+    cut = phase.cut(4)
+    assert [cut.settings(e, 3) for e in range(4)] == [phase.settings(e, 3) for e in range(4)]
+    assert (cut.length, cut.ramp_epochs) == (4, 10)
+    assert cut.cut(4) == cut
+    assert cut.cut(2).ramp_epochs == 10
+
+
+def test_a_phase_without_ramps_is_only_shorter():
+    assert Phase(lr=0.1, epochs=10).cut(4) == Phase(lr=0.1, epochs=4)
+
+
+def test_ramps_end_with_the_phase_or_after_it():
+    with pytest.raises(ScheduleError, match="ramp_epochs must be an integer of at least 5: received 4"):
+        Phase(lr=Ramp("linear", 0.1, 0.0), epochs=5, ramp_epochs=4)

@@ -10,14 +10,17 @@ from tune_regimes.schedule.families import (
     two_phase,
     wsd,
 )
+from tune_regimes.schedule.fork import Fork, forked
+from tune_regimes.schedule.notation import phase_from_text, phase_to_text
 from tune_regimes.schedule.phases import Phase
 from tune_regimes.schedule.plateau import Plateau
-from tune_regimes.schedule.policy import Policy, policy_from_json
+from tune_regimes.schedule.policy import Policy, policy_from_dict, policy_from_json, told
 from tune_regimes.schedule.ramps import Ramp, Value
 from tune_regimes.schedule.schedule import Schedule
 from tune_regimes.schedule.settings import PerStep, Settings, at_step
 
 __all__ = [
+    "Fork",
     "PerStep",
     "Phase",
     "Plateau",
@@ -29,11 +32,16 @@ __all__ = [
     "at_step",
     "cosine",
     "exponential",
+    "forked",
     "one_cycle",
+    "phase_from_text",
+    "phase_to_text",
+    "policy_from_dict",
     "policy_from_json",
     "sgdr",
     "staircase",
     "three_step",
+    "told",
     "two_phase",
     "wsd",
 ]

@@ -1,7 +1,7 @@
 """A phase: the stretch of a schedule in which one optimizer runs with one set of values and ramps."""
 
 import math
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from tune_regimes.errors import ScheduleError
@@ -33,6 +33,7 @@ class Phase:
         decay: Parameters that weight decay acts on: "all" or "kernels".
         clip_norm: Largest L2 norm of the gradient; None for no clipping.
         name: A label such as "large-step"; no part of the curve.
+        ramp_epochs: Epochs over which the ramps run, where the phase ends before they do; None is the whole phase.
 
     Raises:
         ScheduleError: A value outside its range, an unknown name, a phase of no epochs, or a setting that the
@@ -59,6 +60,7 @@ class Phase:
     decay: str = "all"
     clip_norm: float | None = None
     name: str = ""
+    ramp_epochs: int | None = None
 
     def __post_init__(self) -> None:
         check_choice("optimizer", self.optimizer, OPTIMIZER_FAMILIES)
@@ -86,7 +88,7 @@ class Phase:
         epochs = self.length
         check_count("epoch of a phase", epoch, low=0, high=epochs - 1, remedy="Ask for an epoch of the phase.")
         values: dict[str, Any] = {
-            name: resolve(value, epoch, epochs, steps_per_epoch)
+            name: resolve(value, epoch, self.ramp_epochs or epochs, steps_per_epoch)
             for name, value in (("lr", self.lr), ("momentum", self.beta1), ("weight_decay", self.weight_decay or 0.0))
         }
         names = ("optimizer", "nesterov", "beta2", "eps", "rho", "decay", "clip_norm")
@@ -104,6 +106,18 @@ class Phase:
                 "a phase of a schedule must have a length: received epochs=None. Give epochs=, or use a family."
             )
         return self.epochs
+
+    def cut(self, epochs: int) -> "Phase":
+        """Return the phase ended early: its epochs are told what they were told before.
+
+        Examples:
+            >>> Phase(lr=Ramp("linear", 0.4, 0.0, per="epoch"), epochs=4).cut(2).settings(1, steps_per_epoch=5).lr
+            0.3
+        """
+        check_count("epochs of a cut phase", epochs, high=self.length, remedy="Keep some of its epochs.")
+        ramped = any(isinstance(getattr(self, name), Ramp) for name in _VALUES)
+        whole = self.ramp_epochs or self.length
+        return replace(self, epochs=epochs, ramp_epochs=whole if ramped and whole > epochs else None)
 
     @property
     def beta1(self) -> Value:
@@ -142,6 +156,10 @@ class Phase:
             checked["clip_norm"] = check_number("clip_norm", self.clip_norm, positive=True)
         if self.epochs is not None:
             checked["epochs"] = check_count("epochs of a phase", self.epochs, remedy="Leave out a phase that is empty.")
+        if self.ramp_epochs is not None:
+            checked["ramp_epochs"] = check_count(
+                "ramp_epochs", self.ramp_epochs, low=self.epochs or 1, remedy="Ramps end with the phase or after it."
+            )
         return checked
 
 

@@ -2,10 +2,11 @@
 
 import abc
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from tune_regimes.errors import ScheduleError
+from tune_regimes.schedule.checks import check_choice
 from tune_regimes.schedule.settings import Settings
 
 if TYPE_CHECKING:
@@ -92,18 +93,53 @@ def policy_from_json(text: str) -> Policy:
         >>> type(policy_from_json(policy.forecast().to_json())).__name__
         'Schedule'
     """
-    from tune_regimes.schedule.plateau import Plateau
-    from tune_regimes.schedule.schedule import Schedule
-
     try:
         received = json.loads(text)
     except (TypeError, ValueError) as error:
         raise ScheduleError(
             f"a schedule must be JSON text: received {text!r} ({error}). Write it with to_json()."
         ) from error
+    return policy_from_dict(received)
+
+
+def policy_from_dict(received: object) -> Policy:
+    """The schedule or adaptive policy that a JSON object describes.
+
+    Raises:
+        ScheduleError: It describes neither.
+    """
+    from tune_regimes.schedule.fork import Fork
+    from tune_regimes.schedule.plateau import Plateau
+    from tune_regimes.schedule.schedule import Schedule
+
     if not isinstance(received, dict) or KIND not in received:
         return Schedule.from_dict(received)
-    kinds = {Plateau.kind: Plateau}
-    if received[KIND] not in kinds:
-        raise ScheduleError(f"a policy must be one of {', '.join(kinds)}: received {received[KIND]!r}.")
+    kinds = {kind.kind: kind for kind in (Plateau, Fork)}
+    check_choice("policy", received[KIND], kinds)
     return kinds[received[KIND]].from_dict(received)
+
+
+def told(
+    policy: Policy, records: Iterable[Mapping[str, float]], steps_per_epoch: int
+) -> Iterator[tuple[Settings, Any]]:
+    """What each epoch is told, and the policy's state before it: as far as that is known.
+
+    Args:
+        policy: What is followed.
+        records: What its first epochs measured, in order; a policy that ignores observations needs none.
+        steps_per_epoch: Optimizer steps of an epoch.
+
+    Examples:
+        >>> from tune_regimes.schedule import Phase, Plateau
+        >>> policy = Plateau(Phase(lr=0.2, epochs=9), patience=0, factor=0.5)
+        >>> [settings.lr for settings, _ in told(policy, [{"train_loss": 1.0}, {"train_loss": 1.0}], 5)]
+        [0.2, 0.2, 0.1]
+    """
+    state, measured = policy.start(), iter(records)
+    for epoch in range(policy.epochs):
+        yield policy.settings(state, steps_per_epoch), state
+        record = next(measured, None)
+        if record is None and policy.adaptive:
+            return
+        if epoch + 1 < policy.epochs:
+            state = policy.observe(state, record or {})

@@ -100,11 +100,22 @@ class Schedule(Policy):
         if index == 0 or self.phases[index].momentum_rule != "reset":
             return False
         earlier, later = self.phases[index - 1 : index + 1]
-        before, after = earlier.settings(earlier.length - 1, steps_per_epoch), later.settings(0, steps_per_epoch)
-        if before.family != after.family:
-            return False
-        last, first = at_step(before.momentum, steps_per_epoch - 1), at_step(after.momentum, 0)
-        return after.family != "sgd" or (last != 0.0 and first != 0.0)
+        before = earlier.settings(earlier.length - 1, steps_per_epoch)
+        return drops_buffers(before, later.settings(0, steps_per_epoch), steps_per_epoch)
+
+    def first(self, epochs: int) -> "Schedule":
+        """Return the schedule of the first epochs alone, which are told what they are told here.
+
+        Raises:
+            ScheduleError: The schedule has fewer epochs, or none is asked for.
+
+        Examples:
+            >>> schedule = Schedule((Phase(lr=0.1, epochs=2), Phase(lr=0.01, epochs=3)))
+            >>> [phase.epochs for phase in schedule.first(3).phases]
+            [2, 1]
+        """
+        index, last = self.phase_of(check_count("epochs", epochs, high=self.epochs, remedy="Keep some of them.") - 1)
+        return Schedule((*self.phases[:index], self.phases[index].cut(last + 1)))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the schedule as a JSON object."""
@@ -148,6 +159,14 @@ class Schedule(Policy):
                 f"a schedule must be JSON text: received {text!r} ({error}). Write it with to_json()."
             ) from error
         return cls.from_dict(received)
+
+
+def drops_buffers(before: Settings, after: Settings, steps_per_epoch: int) -> bool:
+    """Whether a reset between two epochs changes anything: see `Schedule.settings`."""
+    if before.family != after.family:
+        return False
+    last, first = at_step(before.momentum, steps_per_epoch - 1), at_step(after.momentum, 0)
+    return after.family != "sgd" or (last != 0.0 and first != 0.0)
 
 
 def _complete(phase: Phase) -> Phase:
