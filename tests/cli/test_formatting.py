@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tune_regimes.cli import formatting
-from tune_regimes.schedule import Phase, Ramp, Schedule
+from tune_regimes.schedule import Phase, Plateau, Ramp, Schedule
 
 
 @given(st.floats(0, 1e7))
@@ -57,3 +57,18 @@ def test_a_schedule_is_told_by_phases_with_their_epochs_from_1():
         ("phase 1", "epoch 1", "sgd, lr 0.9"),
         ("small-step", "epochs 2-4", "sgd, lr 0.1"),
     ]
+
+
+def test_an_adaptive_policy_is_shown_by_its_forecast_and_as_what_it_is():
+    policy = Plateau(Phase(lr=0.1, epochs=9))
+    assert formatting.schedule_rows(policy) == [
+        ("phase 1", "epochs 1-9", "sgd, lr 0.1"),
+        ("policy", "epochs 1-9", "plateau: observations change these settings"),
+    ]
+
+
+def test_a_phase_that_is_cut_says_how_long_its_ramps_are():
+    phase = Phase(lr=Ramp("cosine", 0.1, 0.0), epochs=40).cut(10)
+    assert formatting.phase_settings(phase) == (
+        "sgd, lr 0.1 to 0 (cosine), ramps over 40 epochs, of which these are the first"
+    )

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from tune_regimes.schedule import Phase, Ramp, Schedule
+from tune_regimes.schedule import Phase, Policy, Ramp
 
 NOTHING = "-"
 _STEPS = ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s"))
@@ -136,18 +136,23 @@ def setting(value: Any) -> str:
     return number(value)
 
 
-def schedule_rows(schedule: Schedule) -> list[tuple[str, str, str]]:
-    """A schedule by phases: name, epochs from 1, and settings.
+def schedule_rows(policy: Policy) -> list[tuple[str, str, str]]:
+    """A schedule by phases: name, epochs from 1, and settings; of an adaptive policy its forecast, and that it is one.
 
     Examples:
+        >>> from tune_regimes.schedule import Schedule
         >>> schedule_rows(Schedule((Phase(lr=0.9, epochs=12, name="large-step"), Phase(lr=0.01, epochs=8))))
         [('large-step', 'epochs 1-12', 'sgd, lr 0.9'), ('phase 2', 'epochs 13-20', 'sgd, lr 0.01')]
     """
+    schedule = policy.forecast()
     firsts = (0, *schedule.transitions)
-    return [
-        (phase.name or f"phase {index + 1}", _epochs(first + 1, phase.length), phase_settings(phase))
+    phases = [
+        (phase.name or f"phase {index + 1}", epoch_range(first + 1, first + phase.length), phase_settings(phase))
         for index, (first, phase) in enumerate(zip(firsts, schedule.phases, strict=True))
     ]
+    kind = type(policy).__name__.lower()
+    adapts = [("policy", epoch_range(1, schedule.epochs), f"{kind}: observations change these settings")]
+    return phases + (adapts if policy.adaptive else [])
 
 
 def phase_settings(phase: Phase) -> str:
@@ -157,7 +162,8 @@ def phase_settings(phase: Phase) -> str:
         >>> phase_settings(Phase(lr=Ramp("cosine", 0.1, 0.0), momentum=0.9, nesterov=True, momentum_rule="reset"))
         'sgd, lr 0.1 to 0 (cosine), momentum 0.9, nesterov, buffers reset'
     """
-    return ", ".join(filter(None, (phase.optimizer, *_values(phase), *_extras(phase))))
+    cut = f"ramps over {phase.ramp_epochs} epochs, of which these are the first" if phase.ramp_epochs else ""
+    return ", ".join(filter(None, (phase.optimizer, *_values(phase), *_extras(phase), cut)))
 
 
 def _values(phase: Phase) -> Iterable[str]:
@@ -187,5 +193,11 @@ def _value(value: float | Ramp) -> str:
     return number(value)
 
 
-def _epochs(first: int, length: int) -> str:
-    return f"epochs {first}-{first + length - 1}" if length > 1 else f"epoch {first}"
+def epoch_range(first: int, last: int) -> str:
+    """Epochs counted from 1, both ends included.
+
+    Examples:
+        >>> epoch_range(1, 12), epoch_range(3, 3)
+        ('epochs 1-12', 'epoch 3')
+    """
+    return f"epochs {first}-{last}" if last > first else f"epoch {first}"

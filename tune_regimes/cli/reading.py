@@ -87,7 +87,7 @@ def show(args: Namespace) -> int:
         UsageError: There is no such study or trial.
     """
     from tune_regimes.results import read_epoch_rows, read_trial
-    from tune_regimes.schedule import Schedule
+    from tune_regimes.schedule import policy_from_json
 
     storage = _load(args.path).storage
     trial = read_trial(storage, args.trial)
@@ -102,7 +102,7 @@ def show(args: Namespace) -> int:
             ("status", f"{trial['status']}: {trial['reason']}" if trial["reason"] else trial["status"]),
             ("point, seed", f"{trial['point']}, {trial['seed']}"),
             ("config", formatting.config(json.loads(trial["config"]))),
-            *_schedule(Schedule.from_json(trial["schedule"])),
+            *_schedule(policy_from_json(trial["schedule"])),
             ("trained", _trained(trial)),
         ]
     )

@@ -3,6 +3,7 @@
 Needs pyarrow, and pandas once a table is read as a DataFrame; neither torch nor ray.
 """
 
+from tune_regimes.results.forks import fork_config, is_fork
 from tune_regimes.results.results import Best, Results
 from tune_regimes.results.schema import (
     ENDED,
@@ -40,6 +41,8 @@ __all__ = [
     "Storage",
     "arrow_schema",
     "config_columns",
+    "fork_config",
+    "is_fork",
     "read_epoch_rows",
     "read_epochs",
     "read_spec",

@@ -11,6 +11,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from tune_regimes.errors import StorageError, StudyError
+from tune_regimes.results.forks import COLUMN, without_forks
 from tune_regimes.results.schema import arrow_schema
 from tune_regimes.results.spec import read_spec
 from tune_regimes.results.summary import best_point, final_values, pareto, rank, summarise
@@ -20,7 +21,7 @@ from tune_regimes.storage import Storage
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tune_regimes.schedule import Schedule
+    from tune_regimes.schedule import Policy
 
 FORMATS = ("parquet", "csv")
 
@@ -29,13 +30,14 @@ FORMATS = ("parquet", "csv")
 class Best:
     """The best point of a study.
 
-    ``config`` and ``schedule`` are what ran; ``trial_id`` is that of its best seed; ``mean``, ``low`` and ``high`` are
-    of the study's metric over its ``n`` seeds that count (Student's t 95 % interval, nan for a single seed).
+    ``config`` and ``schedule`` (of an adaptive trial, the policy) are what ran; ``trial_id`` is that of its best seed;
+    ``mean``, ``low`` and ``high`` are of the study's metric over its ``n`` seeds that count (Student's t 95 % interval,
+    nan for a single seed).
     """
 
     point: int
     config: dict[str, Any]
-    schedule: "Schedule"
+    schedule: "Policy"
     trial_id: str
     mean: float
     low: float
@@ -51,11 +53,13 @@ class Results:
     Args:
         storage: The folder of the study.
         spec: The content of its ``study.json``.
+        forks: Whether forked trials are among its trials; see :meth:`without_forks`.
     """
 
-    def __init__(self, storage: Storage, spec: dict[str, Any]) -> None:
+    def __init__(self, storage: Storage, spec: dict[str, Any], *, forks: bool = True) -> None:
         self.storage = storage
         self.spec = spec
+        self._with_forks = forks
 
     @classmethod
     def load(cls, location: str | os.PathLike[str] | Storage) -> "Results":
@@ -107,6 +111,16 @@ class Results:
         """
         return summarise(self.trials, self.metric)
 
+    @property
+    def forks(self) -> "pd.DataFrame":
+        """The rows of the forked trials: those that `Study.fork` made, which no space gave."""
+        trials = self.trials
+        return trials[trials[COLUMN].notna()] if COLUMN in trials else trials.iloc[:0]
+
+    def without_forks(self) -> "Results":
+        """The same study without its forked trials: what the space gave, for claims about the space."""
+        return Results(self.storage, self.spec, forks=False)
+
     def ranking(self) -> "pd.DataFrame":
         """The points that have a value, best first; :meth:`best` is the first of them.
 
@@ -121,14 +135,14 @@ class Results:
         Raises:
             StudyError: No trial has completed or was pruned yet, or no epoch reports the study's metric.
         """
-        from tune_regimes.schedule import Schedule
+        from tune_regimes.schedule import policy_from_json
 
         row = best_point(self.points, self.mode, self.seeds)
         trial = self.trials.loc[self._best_seed(int(row["point"]))]
         return Best(
             point=int(row["point"]),
             config=json.loads(row["config"]),
-            schedule=Schedule.from_json(trial["schedule"]),
+            schedule=policy_from_json(trial["schedule"]),
             trial_id=str(trial["trial_id"]),
             **{name: float(row[name]) for name in ("mean", "low", "high")},
             n=int(row["n"]),
@@ -177,11 +191,13 @@ class Results:
 
     @cached_property
     def _trials(self) -> pa.Table:
-        return read_table(self.storage, "trials")
+        trials = read_table(self.storage, "trials")
+        return trials if self._with_forks else without_forks(trials)
 
     @cached_property
     def _epochs(self) -> pa.Table:
-        return read_table(self.storage, "epochs")
+        names = None if self._with_forks else self._trials["trial_id"].to_pylist()
+        return read_table(self.storage, "epochs", names)
 
     @property
     def _points(self) -> pa.Table:
