@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         two_phase,
         wsd,
     )
-    from tune_regimes.search import Study
+    from tune_regimes.search import RegimeASHA, Study
     from tune_regimes.tasks import Augmentation, Data, Split, Task, TaskSpec, register_task, task
     from tune_regimes.training import Trajectory
 
@@ -48,6 +48,7 @@ _HOMES = {
     "three_step": "schedule",
     "two_phase": "schedule",
     "wsd": "schedule",
+    "RegimeASHA": "search",
     "Study": "search",
     "Augmentation": "tasks",
     "Data": "tasks",
@@ -65,6 +66,7 @@ __all__ = [
     "Phase",
     "Plateau",
     "Ramp",
+    "RegimeASHA",
     "Results",
     "Schedule",
     "Settings",

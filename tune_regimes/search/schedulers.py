@@ -5,37 +5,45 @@ from typing import Any
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, HyperBandScheduler, TrialScheduler
 
 from tune_regimes.errors import StudyError
+from tune_regimes.search.regime_asha import RegimeASHA
 
-SCHEDULERS = ("fifo", "asha", "hyperband")
+SCHEDULERS = ("fifo", "asha", "regime_asha", "hyperband")
 
 
 def make_scheduler(scheduler: str | TrialScheduler, *, epochs: int) -> TrialScheduler:
-    """A Ray scheduler from its name; an instance is passed through.
+    """A Ray scheduler from its name; an instance is passed through, of `RegimeASHA` a fresh copy.
 
     Args:
-        scheduler: ``"fifo"``, ``"asha"``, ``"hyperband"`` or a scheduler of Ray's.
-        epochs: Length of the longest schedule known, the budget of ASHA and HyperBand.
+        scheduler: ``"fifo"``, ``"asha"``, ``"regime_asha"``, ``"hyperband"`` or a scheduler of Ray's.
+        epochs: Length of the longest schedule known: the budget of ASHA and HyperBand. RegimeASHA first compares
+            after a twentieth of it.
 
     Raises:
         StudyError: For an unknown name.
     """
+    if isinstance(scheduler, RegimeASHA):
+        return scheduler.fresh()
     if isinstance(scheduler, TrialScheduler):
         return scheduler
     if scheduler == "fifo":
         return FIFOScheduler()  # type: ignore[no-untyped-call]
     if scheduler == "asha":
         return ASHAScheduler(time_attr="epoch", max_t=epochs, grace_period=max(1, epochs // 10), reduction_factor=3)
+    if scheduler == "regime_asha":
+        return RegimeASHA(grace_period=max(1, epochs // 20))
     if scheduler == "hyperband":
         return HyperBandScheduler(time_attr="epoch", max_t=epochs, reduction_factor=3)
     raise StudyError(f"scheduler must be one of {', '.join(SCHEDULERS)} or a Ray TrialScheduler; got {scheduler!r}")
 
 
 def describe_scheduler(scheduler: str | TrialScheduler) -> str:
-    """The name that study.json holds.
+    """What study.json holds: the name, and of a `RegimeASHA` the arguments too.
 
     >>> describe_scheduler("asha")
     'asha'
     """
+    if isinstance(scheduler, RegimeASHA):
+        return repr(scheduler)
     return scheduler if isinstance(scheduler, str) else type(scheduler).__name__
 
 
