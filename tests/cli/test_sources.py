@@ -127,7 +127,7 @@ def test_a_study_started_by_a_script_is_resumed_by_the_script():
             {},
             "scales of two_regimes.lr_momentum are smoke, replica, paper; got 'huge'",
         ),
-        ("two_regimes.lr_momentum", None, {"scheduler": "pbt"}, "fifo, asha, hyperband"),
+        ("two_regimes.lr_momentum", None, {"scheduler": "pbt"}, "fifo, asha, regime_asha, hyperband"),
         ("two_regimes.lr_momentum", None, {"name": "a/b"}, "a study's name must be"),
         ("no_such_module:study", None, {}, "importing 'no_such_module' failed: ModuleNotFoundError"),
         ("my_module:nothing", None, {}, "has no 'nothing'; it has .*study"),

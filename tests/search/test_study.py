@@ -30,7 +30,7 @@ def study(**changes):
         ({"seeds": 0}, "seeds must be a whole number of at least 1; got 0"),
         ({"seeds": [1, 1]}, r"distinct and at least one; got \[1, 1\]"),
         ({"mode": "best"}, "'max' or 'min'; got 'best'"),
-        ({"scheduler": "pbt"}, "fifo, asha, hyperband or a Ray TrialScheduler; got 'pbt'"),
+        ({"scheduler": "pbt"}, "fifo, asha, regime_asha, hyperband or a Ray TrialScheduler; got 'pbt'"),
         ({"searcher": "bayes"}, "random, grid, optuna; got 'bayes'"),
         ({"searcher": "grid"}, "random domains for"),
         (

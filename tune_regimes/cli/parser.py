@@ -73,7 +73,7 @@ def _add_run(command: _Command) -> None:
     group.add_argument("--epochs", type=arguments.count, help="epochs of every schedule")
     group.add_argument("--samples", type=arguments.count, help="points drawn in each cell of the space's grid")
     group.add_argument("--seeds", type=arguments.seeds, help="seeds of each point: how many (3), or which (0,4,7)")
-    group.add_argument("--scheduler", help="what stops trials early: fifo (nothing), asha or hyperband")
+    group.add_argument("--scheduler", help="what stops trials early: fifo (nothing), asha, regime_asha or hyperband")
     group.add_argument("--searcher", help="where points come from: random, grid or optuna")
     group.add_argument("--cost", choices=("epochs",), help="what optuna keeps small beside the metric")
     group.add_argument("--name", help="name of the study's folder")
