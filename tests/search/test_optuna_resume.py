@@ -56,6 +56,18 @@ def test_a_resumed_search_goes_on_as_if_it_had_not_been_interrupted(points, load
     assert len(trials(loaded(tmp_path / "parts"), outcome="interrupted")) == 2
 
 
+def test_a_search_that_had_ended_is_opened_again_without_a_change(points, tmp_path):
+    def run():
+        search = points(tmp_path, samples=3, first=[OUTSIDE])
+        ended(search, 0, {seed: Outcome(None, "diverged", 1) for seed in (0, 1)})
+        for point in (1, 2, 3):
+            ended(search, point, completed(0.5))
+        search.close()
+        return (tmp_path / "optuna.journal").read_bytes()
+
+    assert run() == run()
+
+
 def test_no_trial_is_running_after_an_interrupted_run_and_its_points_are_entered_again(points, loaded, tmp_path):
     first = points(tmp_path)
     ended(first, 0, completed(0.5))

@@ -82,7 +82,10 @@ class Journal:
             names = optuna.get_all_study_names(storage)
             if begun and not names:
                 raise ValueError("its beginning is missing")
-            study = optuna.create_study(storage=storage, study_name=name, directions=directions, load_if_exists=True)
+            if names:
+                study = optuna.load_study(storage=storage, study_name=names[0])
+            else:
+                study = optuna.create_study(storage=storage, study_name=name, directions=directions)
         except OSError:
             raise
         except Exception as error:
