@@ -7,7 +7,8 @@ import pytest
 import tune_regimes as tr
 from tune_regimes.errors import StudyError
 from tune_regimes.results import read_epoch_rows, read_trial
-from tune_regimes.search.job import WORST, Job, TrialSpec
+from tune_regimes.search.job import Job, TrialSpec
+from tune_regimes.search.readings import WORST
 from tune_regimes.search.trial import TrialRun
 from tune_regimes.search.workplace import Workplace
 from tune_regimes.storage import Storage

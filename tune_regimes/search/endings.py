@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from optuna.trial import TrialState
 
-from tune_regimes.search.job import WORST
 from tune_regimes.search.points import Outcome
+from tune_regimes.search.readings import WORST
 
 _FROM_GOOD_TO_BAD = ("completed", "pruned", "diverged", "failed")
 

@@ -5,10 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tune_regimes.schedule import Policy, policy_from_json
+from tune_regimes.search.rungs import Ladder
 from tune_regimes.tasks import TaskSpec
-
-WORST = 1e30
-"""What a diverged trial reports in place of a value that is not finite: worse than any result, and still a number."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +28,7 @@ class Job:
         share: Whether trials inherit from each other.
         keep_every: Epochs between states that are kept for trials which are not known yet; 0 for none.
         repeat_own: Whether the scheduler bears it when a trial that is taken up again reports its first epochs again.
+        ladder: Says which epochs of the last phase the scheduler can act on; None where it can act on all or on none.
         report_every: Seconds of training that one report to the scheduler may gather; 0 reports every epoch.
         versions: Package versions, for the trials table.
     """
@@ -48,6 +47,7 @@ class Job:
     share: bool = True
     keep_every: int = 0
     repeat_own: bool = True
+    ladder: Ladder | None = None
     report_every: float = 0.0
     versions: Mapping[str, str] = field(default_factory=dict)
 

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from tune_regimes.errors import StudyError
-from tune_regimes.search.job import WORST
+
+WORST = 1e30
+"""What a diverged trial reports in place of a value that is not finite: worse than any result, and still a number."""
 
 SIGNS = {"max": 1.0, "min": -1.0}
 

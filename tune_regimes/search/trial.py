@@ -7,12 +7,12 @@ another one are the same: the longest stored prefix is found by its key, and the
 
 import math
 import time
-from collections.abc import Callable
 from typing import Any
 
 from tune_regimes.errors import StudyError
 from tune_regimes.results import ENDED, read_epoch_rows, read_trial, write_epochs, write_trial
-from tune_regimes.search.job import WORST, TrialSpec
+from tune_regimes.search.job import TrialSpec
+from tune_regimes.search.readings import WORST
 from tune_regimes.search.rows import Row, epoch_row, history_columns, identity_columns
 from tune_regimes.search.workplace import Workplace
 from tune_regimes.sharing.course import has_diverged
@@ -26,15 +26,14 @@ class TrialRun:
     Args:
         place: The process that works on it.
         spec: The trial.
-        acts_at: Which of the inherited epochs the scheduler can act on, by row; None for all of them.
 
     Raises:
         StudyError: If no epoch reports the study's metric.
         StorageError: If the study's folder cannot be read or written.
     """
 
-    def __init__(self, place: Workplace, spec: TrialSpec, acts_at: Callable[[Row], bool] | None = None) -> None:
-        self._place, self.job, self.spec, self._acts_at = place, place.job, spec, acts_at
+    def __init__(self, place: Workplace, spec: TrialSpec) -> None:
+        self._place, self.job, self.spec = place, place.job, spec
         self._check_metric()
         self._started = time.monotonic()
         self._earlier_wall = 0.0
@@ -44,7 +43,7 @@ class TrialRun:
         self._trajectory: Trajectory | None = None
         self.rows: list[Row] = []
         self._history: list[Epoch] = []
-        self._replayed = self._written = self._trained = 0
+        self._replayed = self._reported = self._written = self._trained = 0
         self.status, self.reason = "running", ""
         self._published: list[tuple[int, str, str]] = []
         self._departed = False
@@ -84,7 +83,7 @@ class TrialRun:
 
     def skip(self, epochs: int) -> None:
         """Do not report that many inherited epochs: the scheduler has seen them."""
-        self._replayed = max(self._replayed, min(epochs, len(self.rows)))
+        self._replayed = self._reported = max(self._replayed, min(epochs, len(self.rows)))
 
     def _take(self, epoch: Epoch) -> bool:
         """Enter an epoch, trained or inherited, and go one epoch further; whether an adaptive policy left its path."""
@@ -119,29 +118,39 @@ class TrialRun:
             The report: ``epoch``, ``status``, ``done``, the study's metric, never a NaN, and what the driver needs.
         """
         self._trained = 0
-        gathering = self.job.report_every > 0
-        if self._replayed < len(self.rows) and not (gathering and self.status == "running"):
-            self._replayed = len(self.rows) if gathering else self._next_replayed()
-        else:
+        if self._replayed < len(self.rows):
+            self._replayed = self._next_replayed()
+        if self._replayed == len(self.rows) and self.status == "running" and not self._is_due(self._replayed):
             self._train()
         if self._replayed == len(self.rows) and self.status != "running":
             self._finish()
         return self._report()
 
     def _next_replayed(self) -> int:
-        for number in range(self._replayed + 1, len(self.rows)):
-            if self._acts_at is None or self._acts_at(self.rows[number - 1]):
-                return number
-        return len(self.rows)
+        """The next inherited epoch that the scheduler can act on, or the last."""
+        numbers = range(self._replayed + 1, len(self.rows))
+        return next((number for number in numbers if self._acts_on(number)), len(self.rows))
+
+    def _acts_on(self, number: int) -> bool:
+        """Whether the scheduler may decide something after that many epochs."""
+        ladder = self.job.ladder
+        return self.job.report_every == 0 if ladder is None else ladder.acts_at(self._progress(self.rows[number - 1]))
+
+    def _is_due(self, number: int) -> bool:
+        """Whether inherited epochs up to this one are to be reported before others are trained."""
+        due = number > self._reported and self._acts_on(number)
+        self._reported = max(self._reported, number)
+        return due
 
     def _train(self) -> None:
         trajectory = self._caught_up()
         began = time.monotonic()
         while True:
             stored = self._train_epoch(trajectory)
-            if self.status != "running" or stored or time.monotonic() - began >= self.job.report_every:
+            over = self.status != "running" or stored or self._acts_on(len(self.rows))
+            if over or time.monotonic() - began >= self.job.report_every:
                 break
-        self._replayed = len(self.rows)
+        self._replayed = self._reported = len(self.rows)
         if self.status == "running" and time.monotonic() - self._saved_at >= self.job.save_every:
             self.save()
 
