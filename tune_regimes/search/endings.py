@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from tune_regimes.search.points import Outcome
 from tune_regimes.search.readings import WORST
@@ -52,6 +52,12 @@ class Ending:
 def is_result(value: float | None) -> bool:
     """Whether a value was measured: it is a number, and none that stands for a diverged trial."""
     return value is not None and abs(value) < WORST
+
+
+def has_ended(trial: FrozenTrial) -> bool:
+    """Whether a trial tells how its point ended; one that crashed or was interrupted does not."""
+    told = trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
+    return told or (trial.state == TrialState.FAIL and trial.user_attrs.get("outcome") == "diverged")
 
 
 def _status(outcome: Outcome) -> str:

@@ -11,7 +11,7 @@ from optuna.trial import FrozenTrial, TrialState
 from tune_regimes.results.schema import to_json
 from tune_regimes.schedule import Policy
 from tune_regimes.search.curves import Curves
-from tune_regimes.search.endings import Ending, is_result
+from tune_regimes.search.endings import Ending, has_ended, is_result
 from tune_regimes.search.job import trial_id
 from tune_regimes.search.journal import Journal, quiet
 from tune_regimes.search.points import Config, Outcome, Points
@@ -109,7 +109,7 @@ class OptunaPoints(Points):
             if "point" not in trial.user_attrs:
                 continue
             point = int(trial.user_attrs["point"])
-            if _has_ended(trial):
+            if has_ended(trial):
                 self._ended.add(point)
             if "config" not in trial.user_attrs:
                 self._take_config(point, trial)
@@ -251,12 +251,6 @@ class OptunaPoints(Points):
                     self._study.tell(trial, state=TrialState.FAIL)
         finally:
             self._journal.close()
-
-
-def _has_ended(trial: FrozenTrial) -> bool:
-    """Whether a trial tells how its point ended; one that crashed or was interrupted does not."""
-    told = trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
-    return told or (trial.state == TrialState.FAIL and trial.user_attrs.get("outcome") == "diverged")
 
 
 def _annotate(trial: optuna.Trial, attributes: Mapping[str, Any]) -> None:
