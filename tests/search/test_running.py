@@ -66,7 +66,7 @@ def test_progress_counts_trials_and_epochs_to_the_end(finished):
     _, results, seen = finished
     last = seen[-1]
     assert last.states["completed"] == last.trials == 6
-    assert (last.epochs, last.epochs_left) == (6 * EPOCHS, 0)
+    assert (last.epochs + last.epochs_inherited, last.epochs_left) == (6 * EPOCHS, 0)
     assert last.best == results.trials.final_test_accuracy.max()
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from tune_regimes.errors import StudyError
 
 DEFAULT_QUOTA = 20 * 10**9
+RESOURCES = ("cpus_per_trial", "gpus_per_trial")
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,16 @@ class RunOptions:
     store: str | None = None
     quota: int | None = DEFAULT_QUOTA
     keep_every: int | None = None
+
+    @property
+    def device(self) -> str:
+        """The kind of device that trials run on."""
+        return "cuda" if self.gpus_per_trial > 0 else "cpu"
+
+    @property
+    def resources(self) -> dict[str, float]:
+        """What a trial's values depend on, as ``study.json`` holds it: its threads and its device."""
+        return {name: float(getattr(self, name)) for name in RESOURCES}
 
     def __post_init__(self) -> None:
         for name, least in (("cpus_per_trial", 0.0), ("gpus_per_trial", 0.0), ("max_failures", 0), ("save_every", 0.0)):

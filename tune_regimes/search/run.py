@@ -1,39 +1,28 @@
-"""Running a study on Ray Tune: check everything first, fit, then write down what only the driver knows."""
+"""Running a study: check that it is the stored one, and put together what Ray Tune is to search."""
 
 import contextlib
 import json
-import tempfile
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from ray import tune
-
 from tune_regimes.errors import UsageError
-from tune_regimes.results import ENDED, Results, read_spec, read_table, read_trial, write_spec, write_trial
+from tune_regimes.results import ENDED, Results, is_fork, read_spec, read_table, write_spec
 from tune_regimes.results.spec import FILE
-from tune_regimes.search.cluster import check_importable, check_resources, cluster
-from tune_regimes.search.job import Job, TrialSpec
+from tune_regimes.search.fit import REPORT_EVERY, Search, StudyInterrupted, fit, make_job, prepared
 from tune_regimes.search.options import RunOptions
-from tune_regimes.search.progress import PauseCallback, Progress, ProgressCallback, StopSwitch, trial_name
-from tune_regimes.search.rows import identity_columns
+from tune_regimes.search.progress import PauseCallback, Progress
 from tune_regimes.search.schedulers import acts_on_results, bears_repeats, make_scheduler
 from tune_regimes.search.searcher import StudySearcher
-from tune_regimes.search.specification import check_same, versions, with_circumstances
+from tune_regimes.search.specification import check_same, with_circumstances
 from tune_regimes.search.states import StudyStates
-from tune_regimes.search.trainable import ScheduleTrainable
 from tune_regimes.storage import Storage
-from tune_regimes.tasks import check_data
 
 if TYPE_CHECKING:
     from tune_regimes.search.study import Study
 
-# With no scheduler to act on it, a report may gather this many seconds of epochs: a result costs Ray 10 to 25 ms.
-REPORT_EVERY = 0.5
+__all__ = ["StudyInterrupted", "keep_every", "run_study"]
+
 StoredTrials = dict[str, dict[str, Any]]
-
-
-class StudyInterrupted(Exception):  # noqa: N818 (not an error: the study stopped because it was asked to)
-    """A signal stopped the study; everything up to then is stored and the study can be resumed."""
 
 
 def run_study(
@@ -43,15 +32,10 @@ def run_study(
     folder = Storage(storage).child(study.name)
     with _nothing_left_of_a_mistake(folder):
         stored = _stored_trials(study, folder)
-        if options.address is None:
-            check_data(study.task)
-        with cluster(options.address):
-            slots = check_resources(options.cpus_per_trial, options.gpus_per_trial)
-            check_importable(study.task)
-            folder.check_writable()
+        with prepared(study.task, folder, options) as concurrent:
             if not folder.exists(FILE):
-                write_spec(folder, with_circumstances(study.spec()))
-            _fit(study, folder, options, stored, min(slots, options.max_concurrent or slots), on_progress)
+                write_spec(folder, with_circumstances(study.spec()) | {"resources": options.resources})
+            fit(_search(study, folder, options, stored, concurrent), on_progress)
     return Results.load(folder.uri)
 
 
@@ -69,110 +53,21 @@ def _nothing_left_of_a_mistake(folder: Storage) -> Iterator[None]:
 
 
 def _stored_trials(study: "Study", folder: Storage) -> StoredTrials:
-    """The trials of an earlier run, after checking that it was a run of the same study."""
+    """The trials of an earlier run without forks, after checking that it was a run of the same study."""
     if not folder.exists(FILE):
         return {}
     check_same(read_spec(folder), study.spec(), str(folder))
     folder.sweep()
-    return {row["trial_id"]: dict(row) for row in read_table(folder, "trials").to_pylist()}
+    rows: list[dict[str, Any]] = read_table(folder, "trials").to_pylist()
+    return {row["trial_id"]: row for row in rows if not is_fork(row)}
 
 
-def _fit(
-    study: "Study",
-    folder: Storage,
-    options: RunOptions,
-    stored: StoredTrials,
-    concurrent: int,
-    on_progress: Callable[[Progress], None] | None,
-) -> None:
+def _search(study: "Study", folder: Storage, options: RunOptions, stored: StoredTrials, concurrent: int) -> Search:
     scheduler = make_scheduler(study.scheduler, epochs=max(study.lengths))
     replay = acts_on_results(scheduler)
     states = StudyStates(study.name, folder, options)
-    job = _job(study, folder, options, states, scheduler)
-    searcher = _searcher(study, folder, options, stored, states, replay=replay, concurrent=concurrent)
-    switch = StopSwitch(options.time_budget)
-    start = _start(study, {} if replay else stored)
-    callback = ProgressCallback(start, study.metric, study.mode, switch, on_progress, states.notes())
-    callbacks = [callback, *([PauseCallback(searcher)] if replay else [])]
-    with _scratch(folder, options) as scratch, switch.on_signals():
-        tune.Tuner(
-            tune.with_resources(
-                tune.with_parameters(ScheduleTrainable, job=job),
-                {"cpu": options.cpus_per_trial, "gpu": options.gpus_per_trial},
-            ),
-            tune_config=tune.TuneConfig(
-                metric=study.metric,
-                mode=study.mode,
-                num_samples=study.trials,
-                search_alg=searcher,
-                scheduler=scheduler,
-                max_concurrent_trials=concurrent,
-                reuse_actors=True,
-                trial_name_creator=trial_name,
-                trial_dirname_creator=trial_name,
-            ),
-            run_config=tune.RunConfig(
-                name="ray",
-                storage_path=scratch,
-                stop=switch,
-                callbacks=callbacks,
-                failure_config=tune.FailureConfig(max_failures=options.max_failures),
-                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
-                verbose=0,
-            ),
-        ).fit()
-    searcher.close()
-    _write_driver_rows(job, folder, callback)
-    states.settle(ended=not switch.stop_all())
-    if on_progress is not None:
-        on_progress(callback.snapshot())
-    mistake = switch.mistake or searcher.mistake
-    if mistake is not None:
-        raise mistake
-    if switch.interrupted:
-        raise StudyInterrupted(f"study {study.name!r} was interrupted; what is stored in {folder} can be resumed")
-
-
-def _job(study: "Study", folder: Storage, options: RunOptions, states: StudyStates, scheduler: Any) -> Job:
-    return Job(
-        study=study.name,
-        task=study.task,
-        storage=folder.uri,
-        metric=study.metric,
-        mode=study.mode,
-        device="cuda" if options.gpus_per_trial > 0 else "cpu",
-        threads=max(1, int(options.cpus_per_trial)),
-        save_every=options.save_every,
-        store=states.uri,
-        owner=states.owner,
-        quota=options.quota,
-        share=options.share,
-        keep_every=_keep_every(study, options),
-        repeat_own=bears_repeats(scheduler),
-        report_every=0.0 if acts_on_results(scheduler) else REPORT_EVERY,
-        versions=versions(),
-    )
-
-
-def _keep_every(study: "Study", options: RunOptions) -> int:
-    """Epochs between states for trials that are not known yet: of those there are none where all are listed."""
-    if options.keep_every is not None:
-        return options.keep_every
-    return max(1, max(study.lengths) // 10) if study.unforeseen else 0
-
-
-def _searcher(
-    study: "Study",
-    folder: Storage,
-    options: RunOptions,
-    stored: StoredTrials,
-    states: StudyStates,
-    *,
-    replay: bool,
-    concurrent: int,
-) -> StudySearcher:
     known = {int(row["point"]): json.loads(row["config"]) for row in stored.values()}
-    return StudySearcher(
+    searcher = StudySearcher(
         study.open_points(known, folder),
         study.schedule,
         study.seeds,
@@ -184,6 +79,37 @@ def _searcher(
         ahead=concurrent,
         states=states,
     )
+    return Search(
+        job=make_job(
+            folder,
+            options,
+            states,
+            study=study.name,
+            task=study.task,
+            metric=study.metric,
+            mode=study.mode,
+            keep_every=keep_every(study, options),
+            repeat_own=bears_repeats(scheduler),
+            report_every=0.0 if replay else REPORT_EVERY,
+        ),
+        folder=folder,
+        options=options,
+        states=states,
+        source=searcher,
+        scheduler=scheduler,
+        trials=study.trials,
+        concurrent=concurrent,
+        start=_start(study, {} if replay else stored),
+        notes=tuple(states.notes()),
+        callbacks=(PauseCallback(searcher),) if replay else (),
+    )
+
+
+def keep_every(study: "Study", options: RunOptions) -> int:
+    """Epochs between states for trials that are not known yet: of those there are none where all are listed."""
+    if options.keep_every is not None:
+        return options.keep_every
+    return max(1, max(study.lengths) // 10) if study.unforeseen else 0
 
 
 def _start(study: "Study", stored: StoredTrials) -> Progress:
@@ -202,28 +128,3 @@ def _start(study: "Study", stored: StoredTrials) -> Progress:
         best=None if best is None else best[f"final_{study.metric}"],
         best_trial=None if best is None else best["trial_id"],
     )
-
-
-@contextlib.contextmanager
-def _scratch(folder: Storage, options: RunOptions) -> Iterator[str]:
-    """Where Ray keeps its own bookkeeping, none of which is a result: gone when the run ends.
-
-    The nodes of a cluster need a place that all of them see.
-    """
-    if options.address is None:
-        with tempfile.TemporaryDirectory(prefix="tune-regimes-", ignore_cleanup_errors=True) as path:
-            yield path
-        return
-    try:
-        yield folder.child("ray").uri
-    finally:
-        with contextlib.suppress(UsageError):
-            folder.delete("ray")
-
-
-def _write_driver_rows(job: Job, folder: Storage, callback: ProgressCallback) -> None:
-    """Mark the trials that the scheduler stopped and those that failed: their workers could not know."""
-    for trial_id, (config, status, reason) in callback.ended_here.items():
-        stored = read_trial(folder, trial_id) if folder.exists(f"trials/{trial_id}.parquet") else {}
-        row = {**identity_columns(job, TrialSpec.from_config(config)), **stored, "status": status, "reason": reason}
-        write_trial(folder, row)

@@ -12,13 +12,14 @@ from tune_regimes.results import ENDED
 from tune_regimes.schedule import Policy
 from tune_regimes.search.job import TrialSpec
 from tune_regimes.search.points import Outcome, Points
+from tune_regimes.search.source import Source
 from tune_regimes.search.states import StudyStates
 from tune_regimes.sharing.dispatch import Dispatcher, Start
 
 Schedules = Callable[[dict[str, Any]], Policy]
 
 
-class StudySearcher(Searcher):
+class StudySearcher(Source):
     """Turns points into trials, gives them out as the dispatcher says, and tells what became of each point.
 
     Where nothing is shared, every trial is a tree of its own.
@@ -50,7 +51,7 @@ class StudySearcher(Searcher):
         ahead: int = 1,
         states: StudyStates | None = None,
     ) -> None:
-        super().__init__(metric=metric, mode=mode)
+        super().__init__(metric, mode)
         self._points, self._schedule, self._seeds = points, schedule, list(seeds)
         self._stored, self._replay = stored, replay
         self._share, self._ahead, self._store = share, ahead, states
@@ -61,11 +62,6 @@ class StudySearcher(Searcher):
         self._states: dict[tuple[str, int], tuple[str, str]] = {}
         self._last: dict[str, dict[str, Any]] = {}
         self._outcomes: dict[int, dict[int, Outcome]] = {}
-        self.mistake: UsageError | None = None
-
-    def set_search_properties(self, metric: str | None, mode: str | None, config: dict[str, Any], **spec: Any) -> bool:
-        """Ray's own param space is empty: the points hold it."""
-        return True
 
     def suggest(self, trial_id: str) -> Any:
         """The next trial, None where all that are known are held back for what others are training, or FINISHED."""
@@ -187,9 +183,3 @@ class StudySearcher(Searcher):
             UsageError: If what the points have learnt could not be stored.
         """
         self._points.close()
-
-    def save(self, checkpoint_path: str) -> None:
-        """Nothing to save: a resumed study rebuilds its searcher from the results."""
-
-    def restore(self, checkpoint_path: str) -> None:
-        """Nothing to restore: see `save`."""
