@@ -134,14 +134,10 @@ def best_schedule(results: "Results") -> str:
     config = ", ".join(f"`{name}` = {_value(value)}" for name, value in best.config.items())
     metric = f"{results.metric.replace('_', ' ')} {best.mean:.4g}{interval}, n = {best.n} seeds"
     columns = ("name", "epochs", "optimizer", "lr", "momentum", "weight_decay", "momentum_rule")
-    rows = [
-        [str(number), *(_value(phase.get(column)) for column in columns)] for number, phase in _phases(best.schedule)
-    ]
-    return f"{metric}; point {best.point}: {config}\n\n" + _table(["phase", *columns], rows)
-
-
-def _phases(schedule: Any) -> Iterable[tuple[int, dict[str, Any]]]:
-    return enumerate(schedule.to_dict()["phases"], start=1)
+    phases = enumerate(best.schedule.forecast().to_dict()["phases"], start=1)
+    rows = [[str(number), *(_value(phase.get(column)) for column in columns)] for number, phase in phases]
+    adapts = "\n\nAn adaptive policy: observations change these settings." if best.schedule.adaptive else ""
+    return f"{metric}; point {best.point}: {config}\n\n" + _table(["phase", *columns], rows) + adapts
 
 
 def _verdicts(verdicts: Sequence[Verdict]) -> str:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from analysis.document import Plate, Report
 from analysis.figures.generic import metric_by_setting, schedule_of_trial
+from analysis.figures.stage_tree import stage_tree
+from analysis.stage_tree import stage_trees, tally
 from tune_regimes.errors import StudyError
 from tune_regimes.storage import Storage
 
@@ -34,7 +36,7 @@ def analyse(results: "Results", others: "Sequence[Results]" = ()) -> Report:
     if paper in PAPERS and name in (module := import_module(f"analysis.{paper}")).STUDIES:
         found: Report = module.analyse(results, others)
         return found
-    return Report(results, plates=(*best_plates(results), setting_plate(results)))
+    return Report(results, plates=(*best_plates(results), setting_plate(results), stage_plate(results)))
 
 
 def report(
@@ -57,6 +59,11 @@ def report(
     return analyse(results, others).write(directory)
 
 
+def searched(results: "Results") -> "Results":
+    """What the space gave, without forked trials: claims and figures about the space are about these."""
+    return results.without_forks() if len(results.forks) else results
+
+
 def best_plates(results: "Results") -> tuple[Plate, ...]:
     """The best trial's schedule and course; nothing where no trial completed."""
     try:
@@ -70,8 +77,19 @@ def best_plates(results: "Results") -> tuple[Plate, ...]:
 
 
 def setting_plate(results: "Results") -> Plate:
-    """The study's metric against each numeric setting."""
+    """The study's metric against each numeric setting that was searched."""
     caption = (
         f"{results.metric} of each point, mean and 95 % interval over seeds, against each number that was searched."
     )
-    return Plate("metric_by_setting", metric_by_setting(results.trials, results.metric), caption)
+    return Plate("metric_by_setting", metric_by_setting(searched(results).trials, results.metric), caption)
+
+
+def stage_plate(results: "Results") -> Plate:
+    """The stage tree of the study as it ran, with what sharing saved."""
+    trees = stage_trees(results.trials, results.epochs)
+    caption = (
+        f"{tally(results.epochs, trees).sentence()} A branch per trial from the epoch at which it parts from the "
+        f"others, coloured by its final {results.metric.replace('_', ' ')}; grey: what several trials have in common. "
+        "Trials of different seeds share nothing."
+    )
+    return Plate("stage_tree", stage_tree(trees, results.trials, results.metric, results.mode), caption)

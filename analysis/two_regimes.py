@@ -21,7 +21,7 @@ from analysis.lr_momentum import (
     sweep_table,
 )
 from analysis.regimes import locate_regimes, regime_lines
-from analysis.reporting import best_plates
+from analysis.reporting import best_plates, searched, stage_plate
 from analysis.tables import seed_distance
 from analysis.transition_epoch import claims
 from analysis.verdicts import Verdict
@@ -43,7 +43,7 @@ def analyse(results: "Results", others: "Sequence[Results]" = ()) -> Report:
 
 def analyse_transition_epoch(results: "Results", others: "Sequence[Results]" = ()) -> Report:
     """P0-18 to P0-21, with Figs. 6, 7 and 13."""
-    trials = results.trials
+    trials = searched(results).trials
     plates = (
         Plate(
             "accuracy_by_transition_epoch",
@@ -58,12 +58,13 @@ def analyse_transition_epoch(results: "Results", others: "Sequence[Results]" = (
             "phase 1. Marks: points, means over seeds. Boxes: the middle half and the median.",
         ),
     )
-    return Report(results, claims(trials), plates + best_plates(results))
+    return Report(results, claims(trials), (*plates, *best_plates(results), stage_plate(results)))
 
 
 def analyse_lr_momentum(results: "Results", others: "Sequence[Results]" = ()) -> Report:
     """P0-13 to P0-17, with Figs. 4, 5 and 12 and where the two regimes lie."""
-    trials, epochs = results.trials, results.epochs
+    own = searched(results)
+    trials, epochs = own.trials, own.epochs
     plates = (
         Plate(
             "accuracy_by_lr",
@@ -88,7 +89,8 @@ def analyse_lr_momentum(results: "Results", others: "Sequence[Results]" = ()) ->
         ),
     )
     sections = {"Where the regimes lie": regime_lines(locate_regimes(trials, epochs))}
-    return Report(results, sweep_verdicts(results, others), plates + best_plates(results), sections)
+    drawn = (*plates, *best_plates(results), stage_plate(results))
+    return Report(results, sweep_verdicts(own, [searched(other) for other in others]), drawn, sections)
 
 
 def sweep_verdicts(results: "Results", others: "Sequence[Results]" = ()) -> tuple[Verdict, ...]:

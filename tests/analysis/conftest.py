@@ -1,6 +1,8 @@
 """Synthetic results, in the schema of a study's tables, of which the truth is known."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import pandas as pd
 import pytest
 
 from tune_regimes.results import Results, Storage, config_columns, write_epochs, write_spec, write_trial
-from tune_regimes.schedule import Phase, Schedule
+from tune_regimes.schedule import Phase, Policy, Schedule, at_step, told
 
 Tables = tuple[pd.DataFrame, pd.DataFrame]
 
@@ -150,6 +152,52 @@ def _losses(acting: float, rough: float) -> np.ndarray:
     epoch = np.arange(EPOCHS)
     falling = 2.3 * np.exp(-2.0 * acting**0.5 * (epoch + 0.1)) + 0.3 * acting
     return falling + (0.2 * acting * (epoch % 2) if acting > rough else -0.001 * epoch)
+
+
+@dataclass(frozen=True)
+class Course:
+    """A trial of synthetic tables: what it followed, for how long, and how it ended.
+
+    ``losses`` are its training losses, 1, 1/2, 1/3, ... where none are given.
+    """
+
+    policy: Policy
+    seed: int = 0
+    accuracy: float | None = 0.9
+    status: str = "completed"
+    epochs: int | None = None
+    losses: Sequence[float] | None = None
+    inherited: int = 0
+
+
+@pytest.fixture
+def course_tables() -> Callable[..., Tables]:
+    """Tables of trials that each followed a policy, numbered within their seed; takes the fields of a `Course` each."""
+
+    def make(courses: Sequence[Mapping[str, Any]]) -> Tables:
+        trials: list[dict[str, Any]] = []
+        epochs: list[dict[str, Any]] = []
+        for course in (Course(**fields) for fields in courses):
+            point = sum(trial["seed"] == course.seed for trial in trials)
+            trial = make_trial(point, course.seed, {"point": point}, 0.0, course.status)
+            rows = _rows(course, trial["trial_id"])
+            trials.append(trial | {"schedule": course.policy.to_json(), "final_test_accuracy": course.accuracy})
+            epochs += rows
+        return pd.DataFrame(trials), pd.DataFrame(epochs, columns=list(make_epochs("", np.ones(1), 0.1, 0.9)[0]))
+
+    return make
+
+
+def _rows(course: Course, trial_id: str) -> list[dict[str, Any]]:
+    count = course.policy.epochs if course.epochs is None else course.epochs
+    losses = np.array(course.losses or [1 / (epoch + 1) for epoch in range(count)])[:count]
+    rows = make_epochs(trial_id, losses, 0.0, 0.0)
+    for row, (settings, state) in zip(rows, islice(told(course.policy, rows, 1), count), strict=True):
+        phase, epoch_in_phase = course.policy.phase_of(state)
+        row |= {"phase": phase + 1, "epoch_in_phase": epoch_in_phase + 1, "optimizer": settings.optimizer}
+        row |= {name: at_step(getattr(settings, name), 0) for name in ("lr", "momentum", "weight_decay")}
+        row["inherited"] = row["epoch"] <= course.inherited
+    return rows
 
 
 @pytest.fixture
