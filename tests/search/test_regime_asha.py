@@ -12,7 +12,7 @@ from ray.tune.schedulers import TrialScheduler
 
 import tune_regimes as tr
 from tune_regimes.errors import StudyError
-from tune_regimes.search.schedulers import SCHEDULERS, acts_on_results, describe_scheduler, make_scheduler
+from tune_regimes.search.schedulers import SCHEDULERS, describe_scheduler, make_scheduler, must_replay
 
 CONTINUE, STOP, PAUSE = TrialScheduler.CONTINUE, TrialScheduler.STOP, TrialScheduler.PAUSE
 EPOCHS = 12
@@ -393,7 +393,7 @@ def test_it_has_a_name_and_every_run_a_copy_of_its_own():
     own = tr.RegimeASHA(grace_period=2)
     assert make_scheduler(own, epochs=60) is not own
     assert repr(make_scheduler(own, epochs=60)) == repr(own)
-    assert acts_on_results(own)
+    assert not must_replay(own)
 
 
 def test_a_study_with_other_parameters_is_another_study():

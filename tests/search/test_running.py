@@ -101,6 +101,24 @@ def test_asha_prunes_what_is_worse_goes_on_past_what_diverges_and_a_resume_keeps
     assert dict(many().resume(tmp_path).trials.status) == dict(results.trials.status)
 
 
+@pytest.mark.parametrize("variant", ["stop", "promote"])
+def test_regime_asha_prunes_in_the_last_phase_alone_and_a_resume_runs_nothing_again(variant, tmp_path):
+    def many():
+        lrs = tune.grid_search([0.2, 0.1, 1e-5, 2e-5, 3e-5, 4e-5])
+        scheduler = tr.RegimeASHA(variant=variant, reduction_factor=2)
+        return study(samples=1, seeds=1, scheduler=scheduler, space={"at": tune.grid_search([1, 2]), "lr": lrs})
+
+    results = many().run(tmp_path)
+    assert set(results.trials.status) == {"completed", "pruned"}
+    assert exactly_once(results)
+    pruned = results.trials[results.trials.status == "pruned"]
+    assert (pruned.epochs > pruned["config.at"]).all()
+    assert results.trials.epochs_trained.sum() <= results.trials.epochs.sum()
+    again = many().resume(tmp_path)
+    assert again.trials.equals(results.trials)
+    assert again.epochs.equals(results.epochs)
+
+
 def test_hyperband_pauses_trials_and_takes_them_up_from_their_states(tmp_path):
     results = study(samples=6, seeds=1, scheduler="hyperband").run(tmp_path.as_uri())
     assert len(results.trials) == 6

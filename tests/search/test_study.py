@@ -2,12 +2,12 @@
 
 import pytest
 from ray import tune
-from ray.tune.schedulers import ASHAScheduler, FIFOScheduler
+from ray.tune.schedulers import ASHAScheduler
 
 import tune_regimes as tr
 from tune_regimes.errors import ScheduleError, StudyError
 from tune_regimes.search.options import RunOptions
-from tune_regimes.search.schedulers import acts_on_results, make_scheduler
+from tune_regimes.search.schedulers import make_scheduler, must_replay
 
 
 def schedule(config):
@@ -91,11 +91,11 @@ def test_run_options_that_make_no_sense_are_refused(wrong):
         RunOptions(**wrong)
 
 
-def test_only_a_scheduler_that_acts_needs_every_result():
-    assert not acts_on_results(make_scheduler("fifo", epochs=10))
-    assert not acts_on_results(FIFOScheduler())
-    assert acts_on_results(make_scheduler("asha", epochs=10))
-    assert acts_on_results(make_scheduler("hyperband", epochs=10))
+@pytest.mark.parametrize(
+    ("name", "replays"), [("fifo", False), ("regime_asha", False), ("asha", True), ("hyperband", True)]
+)
+def test_only_a_scheduler_that_decides_and_does_not_remember_needs_ended_trials_again(name, replays):
+    assert must_replay(make_scheduler(name, epochs=10)) is replays
 
 
 def test_a_scheduler_of_ray_is_used_as_it_is():

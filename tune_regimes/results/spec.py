@@ -9,6 +9,7 @@ from tune_regimes.results.schema import SCHEMA_VERSION, to_json
 from tune_regimes.storage import Storage
 
 FILE = "study.json"
+JOURNAL = "optuna.journal"
 
 _NEEDED = ("schema_version", "name", "metric", "mode", "seeds")
 

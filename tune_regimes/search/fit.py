@@ -23,7 +23,6 @@ from tune_regimes.search.trainable import ScheduleTrainable
 from tune_regimes.storage import Storage
 from tune_regimes.tasks import TaskSpec, check_data
 
-
 # With no scheduler to act on it, a report may gather this many seconds of epochs: a result costs Ray 10 to 25 ms.
 REPORT_EVERY = 0.5
 
@@ -44,7 +43,7 @@ class Search:
         source: Where the trials come from.
         scheduler: What may stop them.
         trials: How many there are at most.
-        concurrent: How many run at once.
+        concurrent: How many run at once; None where the source counts them.
         start: The progress to begin with.
         notes: What is to be said of the search beforehand.
         callbacks: Further callbacks of Ray's.
@@ -58,7 +57,7 @@ class Search:
     source: Source
     scheduler: TrialScheduler
     trials: int
-    concurrent: int
+    concurrent: int | None
     start: Progress
     notes: tuple[str, ...] = ()
     callbacks: tuple[tune.Callback, ...] = ()
@@ -116,7 +115,7 @@ def fit(search: Search, on_progress: Callable[[Progress], None] | None) -> None:
     """
     job, options, switch = search.job, search.options, StopSwitch(search.options.time_budget)
     callback = ProgressCallback(search.start, job.metric, job.mode, switch, on_progress, search.notes)
-    with _scratch(search) as scratch, switch.on_signals():
+    with contextlib.closing(search.source), _scratch(search) as scratch, switch.on_signals():
         tune.Tuner(
             tune.with_resources(
                 tune.with_parameters(ScheduleTrainable, job=job),
@@ -143,7 +142,6 @@ def fit(search: Search, on_progress: Callable[[Progress], None] | None) -> None:
                 verbose=0,
             ),
         ).fit()
-    search.source.close()
     _write_driver_rows(job, search.folder, callback)
     search.states.settle(ended=not switch.stop_all())
     if on_progress is not None:
@@ -173,8 +171,13 @@ def _scratch(search: Search) -> Iterator[str]:
 
 
 def _write_driver_rows(job: Job, folder: Storage, callback: ProgressCallback) -> None:
-    """Mark the trials that the scheduler stopped and those that failed: their workers could not know."""
+    """Mark the trials that the scheduler stopped and those that failed: their workers could not know.
+
+    What has ended by itself stays so, whatever the scheduler of a resumed study made of its replay.
+    """
     for trial_id, (config, status, reason) in callback.ended_here.items():
         stored: dict[str, Any] = read_trial(folder, trial_id) if folder.exists(f"trials/{trial_id}.parquet") else {}
+        if stored.get("status") in ("completed", "diverged"):
+            continue
         row = {**identity_columns(job, TrialSpec.from_config(config)), **stored, "status": status, "reason": reason}
         write_trial(folder, row)

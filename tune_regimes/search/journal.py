@@ -20,9 +20,9 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.study import StudyDirection
 
 from tune_regimes.errors import StorageError, StudyError
+from tune_regimes.results.spec import JOURNAL
 from tune_regimes.storage import Storage
 
-FILE = "optuna.journal"
 PUBLISH_EVERY = 30.0
 """Seconds between two copies of the journal to a remote folder; one more follows when the search is closed."""
 
@@ -66,12 +66,12 @@ class Journal:
             return ""
         if self._folder.is_local:
             os.makedirs(self._folder.path(), exist_ok=True)
-            return self._folder.path(FILE)
+            return self._folder.path(JOURNAL)
         self._scratch = tempfile.mkdtemp(prefix="tune-regimes-")
-        path = os.path.join(self._scratch, FILE)
-        if self._folder.exists(FILE):
+        path = os.path.join(self._scratch, JOURNAL)
+        if self._folder.exists(JOURNAL):
             with open(path, "xb") as file:
-                file.write(self._folder.read(FILE))
+                file.write(self._folder.read(JOURNAL))
         return path
 
     def _open(self, name: str, objectives: Mapping[str, str], path: str) -> optuna.Study:
@@ -103,7 +103,7 @@ class Journal:
     @property
     def place(self) -> str:
         """Where the journal lies, for messages."""
-        return "Optuna's memory" if self._folder is None else str(self._folder.child(FILE))
+        return "Optuna's memory" if self._folder is None else str(self._folder.child(JOURNAL))
 
     def mismatch(self, found: str) -> StudyError:
         """The error for a journal that is not of this study."""
@@ -134,8 +134,8 @@ class Journal:
 
     def _publish(self) -> None:
         if self._folder is not None and self._scratch:
-            with open(os.path.join(self._scratch, FILE), "rb") as file:
-                self._folder.write(FILE, file.read())
+            with open(os.path.join(self._scratch, JOURNAL), "rb") as file:
+                self._folder.write(JOURNAL, file.read())
         self._published = time.monotonic()
 
     def close(self) -> None:

@@ -108,6 +108,11 @@ class RegimeASHA(FIFOScheduler):
         arguments = ", ".join(f"{name}={value!r}" for name, value in self._arguments.items())
         return f"RegimeASHA({arguments})"
 
+    @property
+    def pauses(self) -> bool:
+        """Whether trials are paused at their rungs instead of stopped."""
+        return self._variant == "promote"
+
     def fresh(self) -> "RegimeASHA":
         """A scheduler with the same arguments that has seen nothing: one instance serves one run."""
         return RegimeASHA(**self._arguments)

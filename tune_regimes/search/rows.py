@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tune_regimes.results import config_columns
-from tune_regimes.schedule import at_step
+from tune_regimes.schedule import Policy, at_step
 from tune_regimes.search.job import Job, TrialSpec
 from tune_regimes.sharing.course import Course
 from tune_regimes.sharing.store import Epoch
@@ -41,6 +41,16 @@ def epoch_row(job: Job, spec: TrialSpec, course: Course, epoch: Epoch) -> Row:
         "source_trial_id": None if own else source,
         **{name: _known(name, value) for name, value in epoch.record.items()},
     }
+
+
+def last_phase_epoch(policy: Policy, row: Row) -> int:
+    """Epochs of the last phase that are completed with an epoch's row; 0 in an earlier phase.
+
+    Where the last phase is not known ahead, epochs of the present one, after the first drop.
+    """
+    last = policy.last_phase
+    in_last = row["phase"] > 1 if last is None else row["phase"] == last + 1
+    return int(row["epoch_in_phase"]) if in_last else 0
 
 
 def identity_columns(job: Job, spec: TrialSpec) -> Row:

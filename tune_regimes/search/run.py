@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from tune_regimes.errors import UsageError
 from tune_regimes.results import ENDED, Results, is_fork, read_spec, read_table, write_spec
-from tune_regimes.results.spec import FILE
+from tune_regimes.results.spec import FILE, JOURNAL
+from tune_regimes.schedule import policy_from_json
 from tune_regimes.search.fit import REPORT_EVERY, Search, StudyInterrupted, fit, make_job, prepared
 from tune_regimes.search.options import RunOptions
 from tune_regimes.search.progress import PauseCallback, Progress
-from tune_regimes.search.schedulers import acts_on_results, bears_repeats, make_scheduler
+from tune_regimes.search.regime_asha import RegimeASHA
+from tune_regimes.search.rows import last_phase_epoch
+from tune_regimes.search.schedulers import bears_repeats, counts_paused, make_scheduler, must_replay
 from tune_regimes.search.searcher import StudySearcher
 from tune_regimes.search.specification import check_same, with_circumstances
 from tune_regimes.search.states import StudyStates
@@ -20,7 +23,7 @@ from tune_regimes.storage import Storage
 if TYPE_CHECKING:
     from tune_regimes.search.study import Study
 
-__all__ = ["StudyInterrupted", "keep_every", "run_study"]
+__all__ = ["StoredTrials", "StudyInterrupted", "keep_every", "run_study", "stored_trials"]
 
 StoredTrials = dict[str, dict[str, Any]]
 
@@ -31,7 +34,8 @@ def run_study(
     """Run or resume a study; `Study.run` documents it."""
     folder = Storage(storage).child(study.name)
     with _nothing_left_of_a_mistake(folder):
-        stored = _stored_trials(study, folder)
+        stored = stored_trials(study, folder)
+        folder.sweep()
         with prepared(study.task, folder, options) as concurrent:
             if not folder.exists(FILE):
                 write_spec(folder, with_circumstances(study.spec()) | {"resources": options.resources})
@@ -48,23 +52,29 @@ def _nothing_left_of_a_mistake(folder: Storage) -> Iterator[None]:
     except UsageError:
         with contextlib.suppress(UsageError):
             if not folder.list("trials") and not was_study:
-                folder.delete(FILE if was_there else "")
+                for name in (FILE, JOURNAL) if was_there else ("",):
+                    folder.delete(name)
         raise
 
 
-def _stored_trials(study: "Study", folder: Storage) -> StoredTrials:
-    """The trials of an earlier run without forks, after checking that it was a run of the same study."""
+def stored_trials(study: "Study", folder: Storage) -> StoredTrials:
+    """The trials of an earlier run without forks, after checking that it was a run of the same study.
+
+    Raises:
+        StudyError: It was a run of another study.
+    """
     if not folder.exists(FILE):
         return {}
     check_same(read_spec(folder), study.spec(), str(folder))
-    folder.sweep()
     rows: list[dict[str, Any]] = read_table(folder, "trials").to_pylist()
     return {row["trial_id"]: row for row in rows if not is_fork(row)}
 
 
 def _search(study: "Study", folder: Storage, options: RunOptions, stored: StoredTrials, concurrent: int) -> Search:
     scheduler = make_scheduler(study.scheduler, epochs=max(study.lengths))
-    replay = acts_on_results(scheduler)
+    replay = must_replay(scheduler)
+    if isinstance(scheduler, RegimeASHA):
+        _remember(scheduler, folder, stored)
     states = StudyStates(study.name, folder, options)
     known = {int(row["point"]): json.loads(row["config"]) for row in stored.values()}
     searcher = StudySearcher(
@@ -77,6 +87,7 @@ def _search(study: "Study", folder: Storage, options: RunOptions, stored: Stored
         mode=study.mode,
         share=options.share,
         ahead=concurrent,
+        at_once=concurrent if counts_paused(scheduler) else None,
         states=states,
     )
     return Search(
@@ -90,6 +101,7 @@ def _search(study: "Study", folder: Storage, options: RunOptions, stored: Stored
             mode=study.mode,
             keep_every=keep_every(study, options),
             repeat_own=bears_repeats(scheduler),
+            ladder=scheduler.ladder if isinstance(scheduler, RegimeASHA) else None,
             report_every=0.0 if replay else REPORT_EVERY,
         ),
         folder=folder,
@@ -98,11 +110,22 @@ def _search(study: "Study", folder: Storage, options: RunOptions, stored: Stored
         source=searcher,
         scheduler=scheduler,
         trials=study.trials,
-        concurrent=concurrent,
+        concurrent=None if counts_paused(scheduler) else concurrent,
         start=_start(study, {} if replay else stored),
         notes=tuple(states.notes()),
         callbacks=(PauseCallback(searcher),) if replay else (),
     )
+
+
+def _remember(scheduler: RegimeASHA, folder: Storage, stored: StoredTrials) -> None:
+    """Fill the rungs from the tables, so that a resumed search compares with all that it has seen."""
+    ended = {name: policy_from_json(row["schedule"]) for name, row in stored.items() if row["status"] in ENDED}
+    for row in read_table(folder, "epochs", ended).to_pylist() if ended else ():
+        policy = ended[row["trial_id"]]
+        ahead = policy.epochs - row["epoch"]
+        scheduler.remember(
+            row["trial_id"], {**row, "last_phase_epoch": last_phase_epoch(policy, row), "epochs_ahead": ahead}
+        )
 
 
 def keep_every(study: "Study", options: RunOptions) -> int:

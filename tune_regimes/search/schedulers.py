@@ -47,11 +47,19 @@ def describe_scheduler(scheduler: str | TrialScheduler) -> str:
     return scheduler if isinstance(scheduler, str) else type(scheduler).__name__
 
 
-def acts_on_results(scheduler: Any) -> bool:
-    """Whether the scheduler may stop or pause a trial; FIFO never does, so its reports can be gathered."""
-    return type(scheduler) is not FIFOScheduler
+def must_replay(scheduler: Any) -> bool:
+    """Whether a resumed study passes its ended trials by the scheduler again, and every epoch of every trial at once.
+
+    FIFO decides nothing, and `RegimeASHA` remembers ended trials and says at which epochs it decides.
+    """
+    return type(scheduler) is not FIFOScheduler and not isinstance(scheduler, RegimeASHA)
 
 
 def bears_repeats(scheduler: Any) -> bool:
     """Whether a trial that is taken up again may report its first epochs again; a synchronous HyperBand counts them."""
     return not isinstance(scheduler, HyperBandScheduler)
+
+
+def counts_paused(scheduler: Any) -> bool:
+    """Whether the scheduler pauses trials to start others, so that paused ones must not count as running."""
+    return isinstance(scheduler, RegimeASHA) and scheduler.pauses

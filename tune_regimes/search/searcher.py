@@ -34,6 +34,7 @@ class StudySearcher(Source):
         mode: ``"max"`` or ``"min"``.
         share: Whether trials inherit from each other.
         ahead: Points that a sequential source may have open at once.
+        at_once: Trials that may run at once, paused ones not counted; None where Ray sees to it.
         states: The driver's side of the store, told of what no trial waits for any more; None where there is none.
     """
 
@@ -49,12 +50,14 @@ class StudySearcher(Source):
         mode: str,
         share: bool = True,
         ahead: int = 1,
+        at_once: int | None = None,
         states: StudyStates | None = None,
     ) -> None:
         super().__init__(metric, mode)
         self._points, self._schedule, self._seeds = points, schedule, list(seeds)
         self._stored, self._replay = stored, replay
         self._share, self._ahead, self._store = share, ahead, states
+        self._at_once, self._paused = at_once, set[str]()
         self._next_point = 0
         self._dispatcher = Dispatcher()
         self._waiting: dict[str, TrialSpec] = {}
@@ -66,6 +69,8 @@ class StudySearcher(Source):
     def suggest(self, trial_id: str) -> Any:
         """The next trial, None where all that are known are held back for what others are training, or FINISHED."""
         start = None
+        if self._at_once is not None and len(self._specs) - len(self._paused) >= self._at_once:
+            return None
         with self._ending_on_mistakes():
             start = self._next_start()
         if self.mistake is not None or (start is None and not self._waiting and self._all_open):
@@ -134,6 +139,16 @@ class StudySearcher(Source):
                 self._store.free(*self._states.pop(place))
         self._dispatcher.freed.clear()
 
+    def on_pause(self, trial_id: str) -> None:
+        """A trial is paused at a rung: what it has not reached is given to others, and its place too."""
+        if trial_id in self._specs:
+            self._paused.add(trial_id)
+            self.paused(self._specs[trial_id].trial_id)
+
+    def on_unpause(self, trial_id: str) -> None:
+        """A paused trial is taken up again."""
+        self._paused.discard(trial_id)
+
     def paused(self, name: str) -> None:
         """A running trial has been paused: what it has not reached is given to others."""
         self._dispatcher.left(name)
@@ -147,6 +162,7 @@ class StudySearcher(Source):
             self.on_trial_result(trial_id, result)
         last = self._last.pop(trial_id, None)
         spec = self._specs.pop(trial_id, None)
+        self._paused.discard(trial_id)
         if spec is None:
             return
         self._dispatcher.left(spec.trial_id)

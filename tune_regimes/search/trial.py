@@ -13,7 +13,7 @@ from tune_regimes.errors import StudyError
 from tune_regimes.results import ENDED, read_epoch_rows, read_trial, write_epochs, write_trial
 from tune_regimes.search.job import TrialSpec
 from tune_regimes.search.readings import WORST
-from tune_regimes.search.rows import Row, epoch_row, history_columns, identity_columns
+from tune_regimes.search.rows import Row, epoch_row, history_columns, identity_columns, last_phase_epoch
 from tune_regimes.search.workplace import Workplace
 from tune_regimes.sharing.course import has_diverged
 from tune_regimes.sharing.store import Epoch
@@ -71,7 +71,7 @@ class TrialRun:
             self._earlier_wall = trial["wall_seconds"] or 0.0
         for epoch in self._inheritance():
             self._take(epoch)
-        if trial is not None and self._history:
+        if trial is not None and trial["epochs"] and self._history:
             self._resume_key = self._history[-1].key
             self.skip(0 if self.job.repeat_own else trial["epochs"])
 
@@ -174,6 +174,7 @@ class TrialRun:
         """The trajectory after the last row: from the longest stored state that is whole, the rest trained again."""
         if self._trajectory is None:
             self._trajectory = trajectory = self._place.trajectory(self.spec.seed)
+            self._place.check_quota(trajectory, self.spec.schedule)
             self._restore(trajectory)
             again, self.rows = self._history[trajectory.epoch :], self.rows[: trajectory.epoch]
             self._history = self._history[: trajectory.epoch]
@@ -234,10 +235,7 @@ class TrialRun:
         }
 
     def _progress(self, row: Row) -> int:
-        """Epochs within the last phase; where that is not known ahead, within the present one after the first drop."""
-        last = self.spec.schedule.last_phase
-        in_last = row["phase"] > 1 if last is None else row["phase"] == last + 1
-        return int(row["epoch_in_phase"]) if in_last else 0
+        return last_phase_epoch(self.spec.schedule, row)
 
     def save(self) -> None:
         """Store rows, state and the trial's row, in the order that keeps them consistent."""
