@@ -24,7 +24,7 @@ LABELLED = 60
 """Rows up to which the ends of branches are labelled."""
 NAMES = 3
 """Points that a label names before it counts the rest."""
-PITCH, HEIGHT = (0.05, 0.3), (1.2, 24.0)
+PITCH, HEIGHT = (0.05, 0.3), (2.2, 24.0)
 """Distance of two rows, and height of all of them, at least and at most, in inches."""
 TRUNK = "#a6a6a6"
 ENDS: Mapping[str, Mapping[str, Any]] = {
