@@ -1,7 +1,5 @@
 """A study: a space, a schedule for each config, a task, and how to search."""
 
-import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from inspect import signature
 from typing import Any
@@ -10,12 +8,16 @@ from ray.tune.schedulers import TrialScheduler
 
 from tune_regimes.errors import StudyError
 from tune_regimes.results import Results, read_spec
-from tune_regimes.schedule import Policy
+from tune_regimes.schedule import Phase, Policy
+from tune_regimes.search.checks import check_count, check_goal, check_name
+from tune_regimes.search.fork import fork_trial
 from tune_regimes.search.options import DEFAULT_QUOTA, RunOptions
+from tune_regimes.search.planning import StudyPlan, plan_study
 from tune_regimes.search.points import Points, check_space, describe_space, list_points
 from tune_regimes.search.progress import Progress
 from tune_regimes.search.run import run_study
 from tune_regimes.search.schedulers import describe_scheduler, make_scheduler
+from tune_regimes.search.specification import check_same
 from tune_regimes.storage import Storage
 from tune_regimes.tasks import TaskSpec
 
@@ -65,24 +67,25 @@ class Study:
         points_to_evaluate: Sequence[Mapping[str, Any]] = (),
         origin: Mapping[str, Any] | None = None,
     ) -> None:
-        self.name, self.task, self.schedule = _check_name(name), task, schedule
-        self.space, self.samples, self.search_seed = dict(space), _check_count("samples", samples), search_seed
-        self.seeds = list(range(_check_count("seeds", seeds))) if not isinstance(seeds, Sequence) else list(seeds)
+        self.name, self.task, self.schedule = check_name(name), task, schedule
+        self.space, self.samples, self.search_seed = dict(space), check_count("samples", samples), search_seed
+        self.seeds = list(range(check_count("seeds", seeds))) if not isinstance(seeds, Sequence) else list(seeds)
         self.metric, self.mode, self.scheduler, self.searcher = metric, mode, scheduler, searcher
         self.cost, self.diverged = cost, diverged
         self.points_to_evaluate = [dict(point) for point in points_to_evaluate]
         self.origin = None if origin is None else dict(origin)
+        self._storage: str | None = None
         if mode not in ("max", "min"):
             raise StudyError(f"mode must be 'max' or 'min'; got {mode!r}")
         if not self.seeds or len(set(self.seeds)) < len(self.seeds):
             raise StudyError(f"seeds must be distinct and at least one; got {self.seeds}")
         check_space(self.space, searcher)
-        _check_goal(searcher, cost, diverged)
+        check_goal(searcher, cost, diverged)
         make_scheduler(scheduler, epochs=2)
         # A sequential searcher's first draw stands for the others: it tries the schedule before anything starts.
         draws = 1 if searcher == "optuna" else self.samples
         self._listed = list_points(self.space, draws, self.points_to_evaluate, search_seed)
-        policies = [schedule(self._listed.config(point)) for point in range(self._listed.total)]
+        policies = self.listed_policies()
         self.lengths = [policy.epochs for policy in policies]
         self.unforeseen = searcher == "optuna" or any(policy.adaptive for policy in policies)
 
@@ -95,6 +98,10 @@ class Study:
     def trials(self) -> int:
         """Number of trials: configs times seeds."""
         return self.points * len(self.seeds)
+
+    def listed_policies(self) -> list[Policy]:
+        """What each config follows that is known beforehand; of a sequential search, a first draw stands for others."""
+        return [self.schedule(self._listed.config(point)) for point in range(self._listed.total)]
 
     def replaced(self, **changes: Any) -> "Study":
         """The same study with some arguments of the constructor changed.
@@ -209,6 +216,7 @@ class Study:
             quota=quota,
             keep_every=keep_every,
         )
+        self._storage = storage
         return run_study(self, storage, options, on_progress)
 
     def resume(self, storage: str, **options: Any) -> Results:
@@ -220,31 +228,74 @@ class Study:
         read_spec(Storage(storage).child(self.name))
         return self.run(storage, **options)
 
+    def plan(
+        self,
+        *,
+        max_concurrent: int | None = None,
+        storage: str | None = None,
+        build: bool = True,
+        cpus_per_trial: float = 1.0,
+        quota: int | None = DEFAULT_QUOTA,
+        keep_every: int | None = None,
+    ) -> StudyPlan:
+        """What a run will train and store, before anything runs.
 
-def _check_name(name: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
-        raise StudyError(
-            f"a study's name must be letters, digits, '.', '_' and '-', as it names a folder; got {name!r}"
+        The plan is of the whole study, as if nothing were stored. Of a TPE search it holds the points that are known,
+        explicit and stored ones; adaptive schedules are planned by their forecast.
+
+        Args:
+            max_concurrent: Trials at once; None for as many as this machine holds.
+            storage: Where the study may lie already: what is to be said of that is in the notes.
+            build: Whether to build the task, which tells how large a state is.
+            cpus_per_trial: As for `run`.
+            quota: As for `run`.
+            keep_every: As for `run`.
+
+        Raises:
+            UsageError: If an option cannot be used, or the quota is smaller than one state.
+        """
+        options = RunOptions(
+            max_concurrent=max_concurrent, cpus_per_trial=cpus_per_trial, quota=quota, keep_every=keep_every
         )
-    return name
+        return plan_study(self, storage, options, build=build)
 
+    def fork(
+        self,
+        trial_id: str,
+        at_epoch: int,
+        tail: Sequence[Phase],
+        *,
+        storage: str | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
+        **options: Any,
+    ) -> Results:
+        """Go on from an epoch of a trial that has ended, with another tail.
 
-def _check_goal(searcher: str, cost: str | None, diverged: Any) -> None:
-    number = isinstance(diverged, int | float) and not isinstance(diverged, bool) and math.isfinite(diverged)
-    if cost not in (None, "epochs"):
-        raise StudyError(f"cost must be None or 'epochs'; got {cost!r}")
-    if diverged != "fail" and not number:
-        raise StudyError(f"diverged must be 'fail' or a finite number; got {diverged!r}")
-    if searcher != "optuna" and (cost is not None or number):
-        raise StudyError(f"cost and diverged steer a TPE search only; got searcher {searcher!r}: leave them out")
-    if cost is not None and number:
-        raise StudyError(
-            f"with a cost, diverged points must be told as failed; got diverged={diverged!r}: leave it out, as a point "
-            "that diverges soon would count as a cheap one"
-        )
+        The fork is a point of its own with the trial's seed, whose config says what it goes on from (``fork.trial``,
+        ``fork.epoch``, ``fork.tail``). Its first epochs are those of the trial, inherited from the nearest stored
+        state; what was not stored is trained again, to the same values. The same fork again goes on where it was left.
+        A resumed study leaves it alone.
 
+        Args:
+            trial_id: The trial: completed, pruned or diverged.
+            at_epoch: Epochs that stay as they are, 1 or more.
+            tail: The phases that follow, each with its epochs. Where one leaves weight decay open, that of the last
+                epoch before the fork goes on.
+            storage: Where the study lies; None for where this object has run it last.
+            on_progress: As for `run`.
+            **options: As for `run`. Resources that are left out are those with which the study was begun.
 
-def _check_count(what: str, count: Any) -> int:
-    if not isinstance(count, int) or isinstance(count, bool) or count < 1:
-        raise StudyError(f"{what} must be a whole number of at least 1; got {count!r}")
-    return count
+        Returns:
+            The results of the study, the fork among them.
+
+        Raises:
+            UsageError: If this cannot be forked; nothing was written.
+            StudyInterrupted: If a signal stopped it; the same fork goes on.
+        """
+        storage = self._storage if storage is None else storage
+        if storage is None:
+            raise StudyError("a fork needs the storage of the study, which has not run here; got None: give storage")
+        folder = Storage(storage).child(self.name)
+        check_same(read_spec(folder), self.spec(), str(folder))
+        fork_trial(folder, trial_id, at_epoch, tail, options, task=self.task, on_progress=on_progress)
+        return Results.load(folder.uri)

@@ -6,16 +6,22 @@ from contextlib import contextmanager
 from typing import Any
 
 from tune_regimes.errors import StorageError
+from tune_regimes.schedule import Policy
 from tune_regimes.search.job import Job, TrialSpec
 from tune_regimes.sharing.course import Course
 from tune_regimes.sharing.fingerprint import root_key
 from tune_regimes.sharing.prefix import Prefixes
+from tune_regimes.sharing.size import optimizers_of, state_size
 from tune_regimes.sharing.store import Store
 from tune_regimes.storage import Storage
 from tune_regimes.training import Numerics, Trajectory
 
 _MOST_FAILURES = 3
 """Failures of the store in a row after which it is left alone: a full disk, and not a connection that was lost once."""
+
+
+_SAFE_SIZE, _SAFE_FACTOR = 10**7, 4
+"""A state is smaller than so many bytes and so many times its weights: optimizers keep two buffers at most."""
 
 
 class Workplace:
@@ -47,6 +53,12 @@ class Workplace:
     def trajectory(self, seed: int) -> Trajectory:
         """A training at its beginning."""
         return Trajectory(self.task, seed=seed, device=self.job.device, numerics=Numerics(threads=self.job.threads))
+
+    def check_quota(self, trajectory: Trajectory, policy: Policy) -> None:
+        """UsageError when the quota is smaller than one state of a trajectory under a policy's optimizers."""
+        weights = sum(value.nbytes for value in trajectory.model.state_dict().values())
+        if self.job.quota is not None and self.job.quota < _SAFE_SIZE + _SAFE_FACTOR * weights:
+            self._store.check_fits(state_size(self.task, optimizers_of(policy)))
 
     def course(self, spec: TrialSpec) -> Course:
         """A trial's course before its first epoch; the key says what it may share with whom."""

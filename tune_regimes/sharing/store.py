@@ -60,6 +60,10 @@ class Store:
         """What the store holds; costs one listing."""
         return self._room.usage()
 
+    def check_fits(self, size: int) -> None:
+        """UsageError when a state of ``size`` bytes exceeds the quota by itself."""
+        self._room.check_fits(size)
+
     def unpin(self, root: str, key: str, owner: str) -> None:
         """Give up the claim of ``owner`` on an entry."""
         self.shelf(root).unpin(key, owner)

@@ -1,0 +1,230 @@
+"""Forking: a trial that has ended goes on from one of its epochs with another tail, as a trial of its own."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from ray.tune.schedulers import FIFOScheduler
+from ray.tune.search import Searcher
+
+from tune_regimes.errors import StudyError
+from tune_regimes.results import (
+    ENDED,
+    fork_config,
+    is_fork,
+    read_epoch_rows,
+    read_spec,
+    read_table,
+    read_trial,
+    write_trial,
+)
+from tune_regimes.schedule import Phase, Policy, at_step, forked, phase_to_text, policy_from_json, told
+from tune_regimes.search.fit import REPORT_EVERY, Search, fit, make_job, prepared
+from tune_regimes.search.job import Job, TrialSpec
+from tune_regimes.search.options import RESOURCES, RunOptions
+from tune_regimes.search.progress import Progress
+from tune_regimes.search.rows import identity_columns
+from tune_regimes.search.source import Source
+from tune_regimes.search.specification import versions
+from tune_regimes.search.states import StudyStates
+from tune_regimes.storage import Storage
+from tune_regimes.tasks import TaskSpec
+
+Row = dict[str, Any]
+Show = Callable[[Progress], None]
+
+
+def fork_trial(
+    folder: Storage,
+    trial_id: str,
+    at_epoch: int,
+    tail: Sequence[Phase],
+    options: Mapping[str, Any],
+    *,
+    task: TaskSpec | None = None,
+    on_progress: Show | None = None,
+) -> str:
+    """Fork a trial; `Study.fork` says what that means.
+
+    Args:
+        folder: The study's folder.
+        trial_id: The trial.
+        at_epoch: Epochs that stay as they are.
+        tail: What follows.
+        options: Of `RunOptions`; resources that are left out are those with which the study was begun.
+        task: The study's task; None builds it as ``study.json`` says.
+        on_progress: Called about twice a second.
+
+    Returns:
+        The id of the forked trial; of the same fork as before, that of the earlier one, which has gone on.
+
+    Raises:
+        UsageError: If this cannot be forked; nothing was written.
+    """
+    study = read_spec(folder)
+    begun_with = {name: value for name, value in study.get("resources", {}).items() if name in RESOURCES}
+    run = RunOptions(**{**begun_with, **options})
+    original = Original(folder, trial_id)
+    original.check(at_epoch, run.device)
+    phases = original.completed(tail, at_epoch)
+    policy = forked(original.policy, at_epoch, phases)
+    config = fork_config(original.config, trial_id, at_epoch, "; ".join(map(phase_to_text, phases)))
+    before = _stored(folder, config, original.seed)
+    if before is not None and before["status"] in ENDED:
+        return str(before["trial_id"])
+    task = TaskSpec.from_dict(study["task"]) if task is None else task
+    with prepared(task, folder, run):
+        point = _next_point(folder, study) if before is None else int(before["point"])
+        spec = TrialSpec(point, original.seed, config, policy, branches=(at_epoch,))
+        search = _search(study, folder, run, task, spec, original.notes())
+        with _claimed(search.job, folder, spec):
+            fit(search, on_progress)
+    return spec.trial_id
+
+
+class Original:
+    """The trial that is forked.
+
+    Args:
+        folder: The study's folder.
+        trial_id: The trial.
+
+    Raises:
+        StudyError: There is no such trial, or it has not ended.
+    """
+
+    def __init__(self, folder: Storage, trial_id: str) -> None:
+        self.trial_id, self.row = trial_id, read_trial(folder, trial_id)
+        if self.row["status"] not in ENDED:
+            raise StudyError(
+                f"a fork needs a trial that has ended; {trial_id} is {self.row['status']}: resume its study first"
+            )
+        self.rows = read_epoch_rows(folder, trial_id)
+        self.policy: Policy = policy_from_json(self.row["schedule"])
+        self.config: dict[str, Any] = json.loads(self.row["config"])
+        self.seed = int(self.row["seed"])
+
+    def check(self, at_epoch: int, device: str) -> None:
+        """Refuse an epoch from which there is no way on, or another kind of device.
+
+        Raises:
+            StudyError: Saying which epochs there are.
+        """
+        last = len(self.rows) - (self.row["status"] == "diverged")
+        ended = f"{self.trial_id} {self.row['status']}" + (f": {self.row['reason']}" if self.row["reason"] else "")
+        if last == 0:
+            raise StudyError(f"a fork needs an epoch to go on from; {ended}: choose another trial")
+        if not isinstance(at_epoch, int) or isinstance(at_epoch, bool) or not 1 <= at_epoch <= last:
+            start = "; a new start is a study of its own" if at_epoch == 0 else ""
+            raise StudyError(
+                f"a fork goes on after one of the epochs 1..{last} of its trial ({ended}); got {at_epoch!r}{start}"
+            )
+        if self.row["device"] not in (None, device):
+            raise StudyError(
+                f"a fork runs on the kind of device of its trial; {self.trial_id} ran on {self.row['device']}, this "
+                f"would run on {device}: give as many gpus_per_trial as the study had"
+            )
+
+    def completed(self, tail: Sequence[Phase], at_epoch: int) -> list[Phase]:
+        """The phases of a tail; where they leave weight decay open, it goes on as in the last epoch before the fork.
+
+        Raises:
+            StudyError: There is no phase, or something else.
+        """
+        if not isinstance(tail, list | tuple) or not tail or not all(isinstance(phase, Phase) for phase in tail):
+            raise StudyError(f"the tail of a fork must be a list of one Phase or more, each with epochs; got {tail!r}")
+        before = [settings for settings, _ in told(self.policy, self.rows[:at_epoch], steps_per_epoch=1)][at_epoch - 1]
+        decay = {"weight_decay": at_step(before.weight_decay, 0)} | ({"decay": before.decay} if before.decay else {})
+        return [replace(phase, **decay) if phase.weight_decay is None else phase for phase in tail]
+
+    def notes(self) -> list[str]:
+        """What is to be said where its epochs cannot be inherited."""
+        then, now = json.loads(self.row["versions"] or "{}"), versions()
+        changed = [name for name in ("tune-regimes", "torch") if then.get(name, now.get(name)) != now.get(name)]
+        return [
+            f"{self.trial_id} was trained with {name} {then[name]}, not {now.get(name)}: its epochs are trained again"
+            for name in changed
+        ]
+
+
+class OneTrial(Source):
+    """The source of a single trial.
+
+    Args:
+        spec: The trial.
+        metric: Column that the study optimises.
+        mode: ``"max"`` or ``"min"``.
+    """
+
+    def __init__(self, spec: TrialSpec, metric: str, mode: str) -> None:
+        super().__init__(metric, mode)
+        self._config: Any = spec.to_config()
+
+    def suggest(self, trial_id: str) -> Any:
+        """The trial, once."""
+        config, self._config = self._config, Searcher.FINISHED
+        return config
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        """Nothing is learnt here."""
+
+
+def _stored(folder: Storage, config: Mapping[str, Any], seed: int) -> Row | None:
+    """The row of the same fork from before, or None."""
+    rows: list[Row] = read_table(folder, "trials").to_pylist()
+    same = (row for row in rows if is_fork(row) and row["seed"] == seed and json.loads(row["config"]) == dict(config))
+    return next(same, None)
+
+
+def _next_point(folder: Storage, study: Row) -> int:
+    """The first number that is no point of the space and none of an earlier fork."""
+    seeds = study["seeds"] if isinstance(study["seeds"], int) else len(study["seeds"])
+    stored = [int(name.partition("-")[0]) for name in folder.list("trials", ".parquet")]
+    return max(int(study.get("trials", 0)) // seeds, *(point + 1 for point in stored), 0)
+
+
+def _search(
+    study: Row, folder: Storage, run: RunOptions, task: TaskSpec, spec: TrialSpec, notes: Sequence[str]
+) -> Search:
+    # The fork claims states in a name of its own: the study may be running, or need its states for a resume.
+    states = StudyStates(f"{study['name']}.{spec.trial_id}", folder, run)
+    job = make_job(
+        folder,
+        run,
+        states,
+        study=study["name"],
+        task=task,
+        metric=study["metric"],
+        mode=study["mode"],
+        keep_every=run.keep_every or 0,
+        report_every=REPORT_EVERY,
+    )
+    return Search(
+        job=job,
+        folder=folder,
+        options=run,
+        states=states,
+        source=OneTrial(spec, job.metric, job.mode),
+        scheduler=FIFOScheduler(),  # type: ignore[no-untyped-call]
+        trials=1,
+        concurrent=1,
+        start=Progress(trials=1, epochs_left=spec.schedule.epochs),
+        notes=(*states.notes(), *notes),
+        scratch=f"ray-{spec.trial_id}",
+    )
+
+
+@contextmanager
+def _claimed(job: Job, folder: Storage, spec: TrialSpec) -> Iterator[None]:
+    """Enter the trial before it runs, so that its number is taken; it goes again if it ends without an epoch."""
+    name = f"trials/{spec.trial_id}.parquet"
+    if not folder.exists(name):
+        write_trial(folder, {**identity_columns(job, spec), "status": "running"})
+    try:
+        yield
+    except BaseException:
+        if read_trial(folder, spec.trial_id)["epochs"] is None:
+            folder.delete(name)
+        raise
