@@ -103,17 +103,23 @@ def test_asha_prunes_what_is_worse_goes_on_past_what_diverges_and_a_resume_keeps
 
 @pytest.mark.parametrize("variant", ["stop", "promote"])
 def test_regime_asha_prunes_in_the_last_phase_alone_and_a_resume_runs_nothing_again(variant, tmp_path):
+    def tail(config):
+        small = tr.Phase(lr=config["lr"], momentum=0.9)
+        return tr.two_phase(epochs=EPOCHS, transition_epoch=2, large=tr.Phase(lr=0.1), small=small)
+
     def many():
-        lrs = tune.grid_search([0.2, 0.1, 1e-5, 2e-5, 3e-5, 4e-5])
+        lrs = tune.grid_search([0.05, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6])
         scheduler = tr.RegimeASHA(variant=variant, reduction_factor=2)
-        return study(samples=1, seeds=1, scheduler=scheduler, space={"at": tune.grid_search([1, 2]), "lr": lrs})
+        goal = {"metric": "train_loss", "mode": "min"}
+        return study(samples=1, seeds=1, schedule=tail, scheduler=scheduler, space={"lr": lrs}, **goal)
 
     results = many().run(tmp_path)
     assert set(results.trials.status) == {"completed", "pruned"}
     assert exactly_once(results)
     pruned = results.trials[results.trials.status == "pruned"]
-    assert (pruned.epochs > pruned["config.at"]).all()
-    assert results.trials.epochs_trained.sum() <= results.trials.epochs.sum()
+    assert (pruned.epochs > 2).all()
+    assert results.trials.epochs_trained.sum() == len(results.epochs) - 2 * 5
+    assert results.best().config["lr"] in (0.05, 1e-2)
     again = many().resume(tmp_path)
     assert again.trials.equals(results.trials)
     assert again.epochs.equals(results.epochs)
