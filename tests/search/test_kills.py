@@ -156,15 +156,26 @@ def test_a_trial_whose_worker_is_killed_goes_on_from_its_last_state(driver, quie
     assert exact_rows(results.epochs) == quiet
 
 
-def test_a_trial_that_never_gets_through_has_failed_with_a_reason_and_can_be_run_again(driver, tmp_path, ray_cluster):
-    def kill_all():
-        for pid in workers_of(os.getpid()):
-            os.kill(pid, signal.SIGKILL)
+def test_when_the_owner_of_a_shared_prefix_dies_for_good_the_others_end_and_it_can_be_run_again(
+    driver, quiet, tmp_path, ray_cluster
+):
+    killed, storage = [], Storage(tmp_path).child("killed")
 
-    with meanwhile(kill_all):
-        results = driver[1].study().run(tmp_path, max_failures=0)
-    failed = results.trials[results.trials.status == "failed"]
-    assert len(failed) >= 1
-    assert failed.reason.str.len().gt(0).all()
+    def kill_one():
+        if epochs_stored(storage) >= 2:
+            for pid in workers_of(os.getpid())[:1]:
+                os.kill(pid, signal.SIGKILL)
+                killed.append(pid)
+        return bool(killed)
+
+    with meanwhile(kill_one):
+        results = driver[1].study().run(tmp_path, save_every=0.0, max_failures=0)
+    (failed,) = results.trials[results.trials.status == "failed"].itertuples()
+    assert failed.reason
+    assert sorted(results.trials.status) == ["completed"] * 3 + ["failed"]
+    rows = exact_rows(results.epochs)
+    assert rows.items() <= quiet.items()
+    assert len(rows) == 3 * 40 + (failed.epochs or 0)
     again = driver[1].study().resume(tmp_path)
     assert (again.trials.status == "completed").all()
+    assert exact_rows(again.epochs) == quiet

@@ -52,6 +52,7 @@ def test_a_study_has_the_values_of_a_plain_loop_over_its_schedules(finished):
     assert (results.trials.status == "completed").all()
     assert len(results.trials) == 6
     assert exactly_once(results)
+    assert 0 < results.trials.epochs_trained.sum() < len(results.epochs)
     task = TASK.build()
     for trial in results.trials.itertuples():
         plan = tr.Schedule.from_json(trial.schedule)

@@ -14,11 +14,12 @@ from tune_regimes.results import read_trial, write_trial
 from tune_regimes.search.cluster import check_importable, check_resources, cluster
 from tune_regimes.search.job import Job, TrialSpec
 from tune_regimes.search.options import RunOptions
-from tune_regimes.search.progress import Progress, ProgressCallback, StopSwitch, trial_name
+from tune_regimes.search.progress import Progress, ProgressCallback, trial_name
 from tune_regimes.search.rows import identity_columns
 from tune_regimes.search.source import Source
 from tune_regimes.search.specification import versions
 from tune_regimes.search.states import StudyStates
+from tune_regimes.search.stopping import StopSwitch
 from tune_regimes.search.trainable import ScheduleTrainable
 from tune_regimes.storage import Storage
 from tune_regimes.tasks import TaskSpec, check_data

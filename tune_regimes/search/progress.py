@@ -1,22 +1,17 @@
-"""What a study is doing, for a display to show, and the two hooks through which Ray tells and stops."""
+"""What a study is doing, for a display to show, and the hook through which Ray tells."""
 
-import signal
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from types import FrameType
 from typing import Any
 
 from ray.tune import Callback
-from ray.tune.stopper import Stopper
 
 from tune_regimes import errors
 from tune_regimes.errors import UsageError
 from tune_regimes.search.job import trial_id
-from tune_regimes.search.searcher import StudySearcher
+from tune_regimes.search.stopping import StopSwitch
 
 _PROBLEMS = {
     "damaged": "{number} stored entries were damaged and ignored; what they held was trained again.",
@@ -60,52 +55,6 @@ class Progress:
     def seconds_left(self) -> float | None:
         """Estimated seconds to the end at the rate so far; None before there is one."""
         return self.epochs_left / self.epochs_per_second if self.epochs_per_second else None
-
-
-class StopSwitch(Stopper):
-    """Ends a study between two results: on request, at a deadline, or for a mistake that every trial would repeat.
-
-    Args:
-        time_budget: Seconds after which the study stops resumably, or None.
-    """
-
-    def __init__(self, time_budget: float | None = None) -> None:
-        self.interrupted = False
-        self.mistake: UsageError | None = None
-        self._deadline = None if time_budget is None else time.monotonic() + time_budget
-
-    @property
-    def out_of_time(self) -> bool:
-        """Whether the time budget is spent."""
-        return self._deadline is not None and time.monotonic() >= self._deadline
-
-    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
-        """No single trial is stopped here."""
-        return False
-
-    def stop_all(self) -> bool:
-        """Whether the study is to stop now."""
-        return self.interrupted or self.mistake is not None or self.out_of_time
-
-    @contextmanager
-    def on_signals(self) -> Iterator[None]:
-        """Stop cleanly on the first SIGINT or SIGTERM; a second one falls through to the previous handler."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-        def stop(number: int, frame: FrameType | None) -> None:
-            self.interrupted = True
-            signal.signal(number, previous[signal.Signals(number)])
-
-        for number in previous:
-            signal.signal(number, stop)
-        try:
-            yield
-        finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
 
 
 class ProgressCallback(Callback):
@@ -230,29 +179,6 @@ class ProgressCallback(Callback):
         best = self.progress.best
         if best is None or (value > best if self._mode == "max" else value < best):
             self.progress = replace(self.progress, best=value, best_trial=name)
-
-
-class PauseCallback(Callback):
-    """Tells the searcher of trials that the scheduler has paused: what they have not reached is given to others."""
-
-    def __init__(self, searcher: StudySearcher) -> None:
-        self._searcher = searcher
-        self._live: dict[str, Any] = {}
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Nothing of it is state: Ray pickles its callbacks."""
-        return {"_searcher": None, "_live": {}}
-
-    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """Watch a trial."""
-        self._live[trial.trial_id] = trial
-
-    def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
-        """Pass on who has been paused, once each, and forget who has ended."""
-        for name in [name for name, trial in self._live.items() if trial.status != "RUNNING"]:
-            trial = self._live.pop(name)
-            if trial.status == "PAUSED":
-                self._searcher.paused(trial_name(trial))
 
 
 def trial_name(trial: Any) -> str:

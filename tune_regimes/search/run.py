@@ -11,7 +11,8 @@ from tune_regimes.results.spec import FILE, JOURNAL
 from tune_regimes.schedule import policy_from_json
 from tune_regimes.search.fit import REPORT_EVERY, Search, StudyInterrupted, fit, make_job, prepared
 from tune_regimes.search.options import RunOptions
-from tune_regimes.search.progress import PauseCallback, Progress
+from tune_regimes.search.pausing import PauseCallback
+from tune_regimes.search.progress import Progress
 from tune_regimes.search.regime_asha import RegimeASHA
 from tune_regimes.search.rows import last_phase_epoch
 from tune_regimes.search.schedulers import bears_repeats, counts_paused, make_scheduler, must_replay

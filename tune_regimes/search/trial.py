@@ -14,10 +14,11 @@ from tune_regimes.results import ENDED, read_epoch_rows, read_trial, write_epoch
 from tune_regimes.search.job import TrialSpec
 from tune_regimes.search.readings import WORST
 from tune_regimes.search.rows import Row, epoch_row, history_columns, identity_columns, last_phase_epoch
+from tune_regimes.search.trial_states import TrialStates
 from tune_regimes.search.workplace import Workplace
 from tune_regimes.sharing.course import has_diverged
 from tune_regimes.sharing.store import Epoch
-from tune_regimes.training import Trajectory, state_from_bytes, state_to_bytes
+from tune_regimes.training import Trajectory
 
 
 class TrialRun:
@@ -39,15 +40,13 @@ class TrialRun:
         self._earlier_wall = 0.0
         self._course = place.course(spec)
         self._root = self._course.key
-        self._prefixes = place.prefixes(spec)
+        self._states = TrialStates(place, spec)
         self._trajectory: Trajectory | None = None
         self.rows: list[Row] = []
         self._history: list[Epoch] = []
         self._replayed = self._reported = self._written = self._trained = 0
         self.status, self.reason = "running", ""
-        self._published: list[tuple[int, str, str]] = []
         self._departed = False
-        self._resume_key = ""
         self._begin()
         self._saved_at = time.monotonic()
 
@@ -69,17 +68,11 @@ class TrialRun:
                 self._written = len(self.rows)
                 return
             self._earlier_wall = trial["wall_seconds"] or 0.0
-        for epoch in self._inheritance():
+        for epoch in self._states.inherited(self._course):
             self._take(epoch)
         if trial is not None and trial["epochs"] and self._history:
-            self._resume_key = self._history[-1].key
+            self._states.kept = self._history[-1].key
             self.skip(0 if self.job.repeat_own else trial["epochs"])
-
-    def _inheritance(self) -> list[Epoch]:
-        if not self._place.unshared:
-            with self._place.bearing_losses():
-                return self._prefixes.longest(self._course)
-        return []
 
     def skip(self, epochs: int) -> None:
         """Do not report that many inherited epochs: the scheduler has seen them."""
@@ -163,11 +156,11 @@ class TrialRun:
         if self.status != "running" or not self.job.share:
             return False
         if number in self.spec.branches or departs:
-            self._publish(pin=self.job.owner)
+            self._states.publish(self._root, self._history, trajectory, pinned=True)
         elif number in self.spec.ends:
-            self._publish(state=False)
+            self._states.publish(self._root, self._history, None, pinned=False)
         elif self.job.keep_every and number % self.job.keep_every == 0:
-            self._publish()
+            self._states.publish(self._root, self._history, trajectory, pinned=False)
         return departs or number in self.spec.branches or number in self.spec.ends
 
     def _caught_up(self) -> Trajectory:
@@ -175,7 +168,7 @@ class TrialRun:
         if self._trajectory is None:
             self._trajectory = trajectory = self._place.trajectory(self.spec.seed)
             self._place.check_quota(trajectory, self.spec.schedule)
-            self._restore(trajectory)
+            self._states.restore(trajectory, self._root, self._history)
             again, self.rows = self._history[trajectory.epoch :], self.rows[: trajectory.epoch]
             self._history = self._history[: trajectory.epoch]
             self._course = self._place.course(self.spec)
@@ -185,38 +178,12 @@ class TrialRun:
                 self._train_epoch(trajectory)
         return self._trajectory
 
-    def _restore(self, trajectory: Trajectory) -> None:
-        """Load the longest stored state that is whole; where there is none, the trajectory stays at its beginning."""
-        keys = [self._root, *(epoch.key for epoch in self._history)]
-        with self._place.bearing_losses():
-            while (number := self._prefixes.shelf.longest(keys)) is not None:
-                payload = self._prefixes.shelf.state(keys[number])
-                if payload is not None:
-                    trajectory.restore(state_from_bytes(payload))
-                    return
-                keys = keys[:number]
-
-    def _publish(self, *, state: bool = True, pin: str | None = None) -> None:
-        """Store history and state of the last epoch; where that fails, the search goes on without."""
-        if self._place.unshared:
-            return
-        key = self._history[-1].key
-        payload = None
-        if state and self._trajectory is not None:
-            payload = state_to_bytes(self._trajectory.capture())
-        with self._place.bearing_losses():
-            stored = self._prefixes.shelf.publish(key, self._history, payload, pin=pin)
-            self._place.has_stored()
-            if stored and pin == self.job.owner:
-                self._published.append((len(self.rows), self._root, key))
-
     def _report(self) -> dict[str, Any]:
         row = self.rows[self._replayed - 1]
         done = self._replayed == len(self.rows) and self.status != "running"
         value = row[self.job.metric]
         if value is None or not math.isfinite(value):
             value = -WORST if self.job.mode == "max" else WORST
-        published, self._published = self._published, []
         departed, self._departed = self._departed, False
         return {
             "epoch": row["epoch"],
@@ -227,7 +194,7 @@ class TrialRun:
             "last_phase_epoch": self._progress(row),
             "epochs_now": self._trained,
             "epochs_ahead": self.spec.schedule.epochs - row["epoch"],
-            "published": published,
+            "published": self._states.published(),
             "departed": departed,
             "problems": self._place.new_problems(),
             "unshared": self._place.unshared,
@@ -239,21 +206,10 @@ class TrialRun:
 
     def save(self) -> None:
         """Store rows, state and the trial's row, in the order that keeps them consistent."""
-        if self._history[-1].key == self._resume_key:
-            return
-        self._write_rows()
-        before, mine = self._resume_key, f"{self.job.owner}~{self.spec.trial_id}"
-        self._publish(pin=mine)
-        self._resume_key = self._history[-1].key
-        if before and before != self._resume_key:
-            self._release(before)
-        self._saved_at = time.monotonic()
-
-    def _release(self, key: str) -> None:
-        """Give up a state that was kept for this trial alone."""
-        with self._place.bearing_losses():
-            self._prefixes.shelf.unpin(key, f"{self.job.owner}~{self.spec.trial_id}")
-            self._prefixes.shelf.drop(key)
+        if self._trajectory is not None and self._history[-1].key != self._states.kept:
+            self._write_rows()
+            self._states.keep(self._history, self._trajectory)
+            self._saved_at = time.monotonic()
 
     def _finish(self) -> None:
         """Write the rows of a trial that has ended, and leave its history to others."""
@@ -261,9 +217,8 @@ class TrialRun:
             return
         self._write_rows()
         if self.job.share and self._trajectory is not None:
-            self._publish(state=False)
-        if self._resume_key:
-            self._release(self._resume_key)
+            self._states.publish(self._root, self._history, None, pinned=False)
+        self._states.release()
 
     def leave(self) -> None:
         """Called when the worker turns to another trial or stops: an unfinished trial is stored as it stands."""

@@ -25,7 +25,7 @@ from tune_regimes.sharing.entries import (
 from tune_regimes.sharing.room import HISTORY, PIN, STATE, Item, Room, Usage, is_held, items
 from tune_regimes.storage import Storage
 
-__all__ = ["Epoch", "Shelf", "Store", "TrialStates", "Usage"]
+__all__ = ["Epoch", "Shelf", "Store", "Usage"]
 
 T = TypeVar("T")
 
@@ -242,49 +242,3 @@ def _checked(pattern: re.Pattern[str], name: str) -> str:
             f"a name in the store must match {pattern.pattern}: got {name!r}; choose a shorter, plain name"
         )
     return name
-
-
-_SUFFIX = ".pt"
-
-
-class TrialStates:
-    """The stored states of one trial below ``states/<trial_id>/`` of a study.
-
-    A state under a key that is not of the trial's chain (another version, another schedule) is never found, so it can
-    never be loaded by mistake.
-
-    Args:
-        study: The study's folder.
-        trial_id: The trial.
-    """
-
-    def __init__(self, study: Storage, trial_id: str) -> None:
-        self._folder = study.child("states").child(trial_id)
-
-    def longest(self, keys: Sequence[str]) -> tuple[int, bytes] | None:
-        """The state of the longest stored prefix.
-
-        Args:
-            keys: The trial's key chain, ``keys[n]`` after n epochs.
-
-        Returns:
-            The number of epochs and the state, or None where no state of the chain is stored.
-        """
-        stored = set(self._folder.list("", _SUFFIX))
-        for epoch in range(len(keys) - 1, 0, -1):
-            name = keys[epoch] + _SUFFIX
-            if name in stored:
-                return epoch, self._folder.read(name)
-        return None
-
-    def publish(self, key: str, payload: bytes) -> None:
-        """Store a state, then drop the earlier ones: there is a whole state at every moment."""
-        self._folder.write(key + _SUFFIX, payload)
-        for name in self._folder.list("", _SUFFIX):
-            if name != key + _SUFFIX:
-                self._folder.delete(name)
-
-    def clear(self) -> None:
-        """Drop all states of the trial."""
-        for name in self._folder.list("", _SUFFIX):
-            self._folder.delete(name)
