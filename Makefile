@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 STORAGE ?= studies
+# Test processes at once; those on Ray share one of them.
+JOBS ?= 2
 BIN := $(VENV)/bin
 # The environment is made once for each content of these two files; the project itself is linked into it, so that a clone sees its own code.
 INSTALLED := $(VENV)/.dependencies
@@ -42,7 +44,7 @@ types: $(LINKED)
 	$(BIN)/mypy
 
 unit: $(LINKED)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadgroup --no-loadscope-reorder
 
 clean:
 	rm -rf .make .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -16,6 +16,19 @@ settings.register_profile("suite", deadline=None)
 settings.load_profile("suite")
 
 
+_ON_RAY = {"ray_cluster", "smoke_run", "smoke_study"}
+_STARTS_RAY = ("tests/search/test_cluster.py", "tests/examples/", "tests/cli/test_smoke.py")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Where tests run side by side: those on Ray first and one after another, the others file by file."""
+    for item in items:
+        on_ray = _ON_RAY & set(getattr(item, "fixturenames", ())) or item.nodeid.startswith(_STARTS_RAY)
+        item.add_marker(pytest.mark.xdist_group("ray" if on_ray else item.nodeid.partition("::")[0]))
+    items.sort(key=lambda item: item.get_closest_marker("xdist_group").args[0] != "ray")
+
+
 @pytest.fixture(scope="session")
 def smoke_run(tmp_path_factory):
     """The finished process of ``tune-regimes run two_regimes.transition_epoch`` at smoke scale, with few samples."""
