@@ -44,7 +44,7 @@ types: $(LINKED)
 	$(BIN)/mypy
 
 unit: $(LINKED)
-	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --no-loadscope-reorder
 
 clean:
 	rm -rf .make .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis

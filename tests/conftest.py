@@ -16,17 +16,34 @@ settings.register_profile("suite", deadline=None)
 settings.load_profile("suite")
 
 
-_ON_RAY = {"ray_cluster", "smoke_run", "smoke_study"}
-_STARTS_RAY = ("tests/search/test_cluster.py", "tests/examples/", "tests/cli/test_smoke.py")
+# The files whose tests start Ray: each of its clusters takes all processors, so that one at a time is fastest.
+_ON_RAY = (
+    "tests/search/test_cluster.py",
+    "tests/search/test_fork.py",
+    "tests/search/test_kills.py",
+    "tests/search/test_regime_asha.py",
+    "tests/search/test_running.py",
+    "tests/examples/test_own_task.py",
+    "tests/cli/test_smoke.py",
+    "tests/analysis/test_notebooks.py",
+)
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Where tests run side by side: those on Ray first and one after another, the others file by file."""
-    for item in items:
-        on_ray = _ON_RAY & set(getattr(item, "fixturenames", ())) or item.nodeid.startswith(_STARTS_RAY)
-        item.add_marker(pytest.mark.xdist_group("ray" if on_ray else item.nodeid.partition("::")[0]))
-    items.sort(key=lambda item: item.get_closest_marker("xdist_group").args[0] != "ray")
+    """Tests on Ray first: side by side with the others they take the longest."""
+    items.sort(key=lambda item: not item.nodeid.startswith(_ON_RAY))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Where tests run side by side: those on Ray one after another in one process, the others file by file."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return "ray" if nodeid.startswith(_ON_RAY) else nodeid.partition("::")[0]
+
+    return ByFile(config, log)
 
 
 @pytest.fixture(scope="session")
