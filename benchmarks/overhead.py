@@ -58,7 +58,7 @@ def run_ours(trials: int, epochs: int, slots: int) -> tuple[float, float]:
             samples=trials,
         )
         began = time.perf_counter()
-        results = study.run(folder, max_concurrent=slots)
+        results = study.run(folder, max_concurrent=slots, share=False)
         wall = time.perf_counter() - began
         assert (results.trials.status == "completed").all()
         return wall, float(results.trials.train_seconds.sum())
