@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tune_regimes.cli.arguments import amount, count, duration, seeds, size
+from tune_regimes.cli.arguments import amount, count, duration, phase, seeds, size
+from tune_regimes.schedule import Phase
 
 
 @given(st.integers(1, 10_000), st.sampled_from([("", 1), ("s", 1), ("m", 60), ("min", 60), ("h", 3600), ("d", 86400)]))
@@ -60,3 +61,9 @@ def test_an_amount_is_a_finite_number_of_at_least_its_least(text):
     with pytest.raises(ArgumentTypeError, match="at least 0; got"):
         amount()(text)
     assert amount()("0.25") == 0.25
+
+
+def test_a_phase_is_read_in_its_notation_and_a_bad_one_named():
+    assert phase("lr=1e-3,epochs=20") == Phase(lr=1e-3, epochs=20)
+    with pytest.raises(ArgumentTypeError, match="a phase needs lr"):
+        phase("epochs=20")

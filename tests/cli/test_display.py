@@ -1,6 +1,7 @@
 """What is seen of a study while it runs."""
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -56,6 +57,12 @@ def test_the_drawing_shows_states_best_speed_and_times():
     assert "20: 7 completed, 1 diverged, 2 running, 10 waiting" in text
     assert "test_accuracy 0.9312 (trial 00003-s1)" in text
     assert "10.0 epochs/s, 50 s elapsed, about 1 min left" in text
+
+
+def test_what_is_inherited_is_shown_where_something_is():
+    progress = replace(PROGRESS, epochs_inherited=200)
+    assert "600 of 1200 at most, 200 of them inherited" in drawn(progress)
+    assert "400 epochs trained, 200 inherited; best" in summary_line(progress, "test_accuracy")
 
 
 def test_the_drawing_before_the_first_epoch_promises_nothing():

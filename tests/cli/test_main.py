@@ -21,7 +21,7 @@ def loaded_by(*argv):
     return HEAVY & set(json.loads(done.stdout.splitlines()[-1].replace("'", '"')))
 
 
-@pytest.mark.parametrize("argv", [["--help"], ["run", "--help"], ["--version"], ["run"], ["studies", "--json"]])
+@pytest.mark.parametrize("argv", [["--help"], ["fork", "--help"], ["--version"], ["run"], ["studies", "--json"]])
 def test_help_versions_mistakes_and_the_catalogue_load_nothing_heavy(argv):
     assert loaded_by(*argv) == set()
 
@@ -29,7 +29,20 @@ def test_help_versions_mistakes_and_the_catalogue_load_nothing_heavy(argv):
 def test_help_names_every_command(command):
     status, out, _ = command("--help")
     assert status == 0
-    for name in ("studies", "run", "status", "resume", "show", "best", "report", "export", "doctor"):
+    for name in (
+        "studies",
+        "run",
+        "plan",
+        "status",
+        "resume",
+        "show",
+        "best",
+        "diff",
+        "fork",
+        "report",
+        "export",
+        "doctor",
+    ):
         assert f"\n    {name} " in out
 
 

@@ -3,7 +3,10 @@
 import pytest
 
 from tune_regimes.cli.reading import thinned
-from tune_regimes.results import Results, write_epochs
+from tune_regimes.results import Results, config_columns, fork_config, write_epochs
+from tune_regimes.schedule import Phase, Plateau
+
+from .conftest import epoch_rows
 
 
 def test_status_counts_trials_by_state_and_epochs(stored, command_json):
@@ -15,6 +18,41 @@ def test_status_counts_trials_by_state_and_epochs(stored, command_json):
     assert found["trials"] == {"completed": 1, "diverged": 1, "running": 1, "waiting": 3}
     assert (found["ended"], found["expected"], found["epochs"]) == (2, 6, 9)
     assert 0 <= found["seconds_since_write"] < 600
+
+
+def test_status_counts_forks_and_inherited_epochs_apart(complete, command, command_json):
+    fork = config_columns(fork_config({"at": 1}, "00000-s0", 2, "lr=0.1"))
+    complete.add(3, 0, 0.95, epochs_trained=2, epochs_inherited=2, **fork)
+    _, found = command_json("status", complete.folder)
+    assert (found["ended"], found["expected"], found["trials"]) == (6, 6, {"completed": 6, "waiting": 0})
+    assert (found["forks"], found["epochs_trained"], found["epochs_inherited"]) == ({"completed": 1}, 26, 2)
+    _, out, _ = command("status", complete.folder)
+    assert "forks       1 completed" in out
+    assert "epochs      26 epochs trained, 2 inherited" in out
+
+
+def test_show_tells_inherited_epochs_and_from_whom(stored, command):
+    trial = stored.add(0, 0, 0.9, epochs_trained=1, epochs_inherited=3)
+    rows = epoch_rows(0.9)
+    for row in rows[:3]:
+        row |= {"inherited": True, "source_trial_id": "00007-s0"}
+    write_epochs(stored.storage, trial, rows)
+    _, out, _ = command("show", stored.folder, trial)
+    assert "1 epoch in 2 s on here (cpu); 3 inherited" in out
+    assert [line.split()[-1] for line in out.splitlines()[-5:]] == ["source_trial_id", *["00007-s0"] * 3, "-"]
+
+
+def test_show_of_an_adaptive_trial_shows_its_forecast(stored, command):
+    trial = stored.add(0, 0, 0.9, schedule=Plateau(Phase(lr=0.3, epochs=4)).to_json())
+    _, out, _ = command("show", stored.folder, trial)
+    assert "plateau: observations change these settings" in out
+
+
+def test_forks_are_among_the_best_and_settings_that_nothing_listed_has_are_left_out(complete, command):
+    fork = config_columns(fork_config({"at": 1}, "00000-s0", 2, "lr=0.1"))
+    complete.add(3, 0, 0.1, **fork)
+    assert "fork.trial" in command("best", complete.folder, "-n", "4")[1]
+    assert "fork.trial" not in command("best", complete.folder, "-n", "3")[1]
 
 
 def test_status_of_a_study_that_has_only_begun_shows_no_best(stored, command):

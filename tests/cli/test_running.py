@@ -4,12 +4,13 @@ import io
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tune_regimes.errors import StorageError
-from tune_regimes.results import read_spec, write_spec
+from tune_regimes.results import config_columns, fork_config, read_spec, write_spec
 from tune_regimes.search import Progress, Study, StudyInterrupted
 from tune_regimes.storage import Storage
 
@@ -24,11 +25,11 @@ class Pretence:
         self._stored_type = stored_type
         self.calls = []
         self.trials = [(point, seed, "completed") for point in range(3) for seed in (0, 1)]
-        self.error = None
+        self.forks, self.error, self.progress = [], None, STARTED
 
     def __call__(self, study, storage, *, on_progress=None, **options):
         self.calls.append({"study": study, "storage": storage, **options})
-        on_progress(STARTED)
+        on_progress(self.progress)
         if self.trials is not None:
             self._store(study, Path(storage) / study.name)
         if self.error is not None:
@@ -39,6 +40,8 @@ class Pretence:
         for point, seed, status in self.trials:
             reason = {"reason": "RuntimeError: no memory"} if status == "failed" else {}
             stored.add(point, seed, 0.8 + point / 100 if status == "completed" else None, status, **reason)
+        for point, seed, status in self.forks:
+            stored.add(point, seed, 0.9, status, **config_columns(fork_config({"at": 1}, "00000-s0", 2, "lr=0.1")))
         write_spec(stored.storage, study.spec() | {"trials": 6})
 
 
@@ -57,12 +60,16 @@ def test_a_run_passes_on_what_was_given_and_nothing_else(pretence, command):
         "run", NAME, "--storage", "elsewhere", "--cpus-per-trial", "2", "--time-budget", "2h", "--max-concurrent", "3"
     )
     command("run", NAME, "--gpus-per-trial", "0.5", "--address", "auto", "--save-every", "2m")
+    command("run", NAME, "--no-share", "--store", "there", "--quota", "2GB", "--keep-every", "5")
+    command("run", NAME, "--quota", "none")
     for call in pretence.calls:
         assert call.pop("study").name.startswith(NAME)
     assert pretence.calls == [
         {"storage": "studies"},
         {"storage": "elsewhere", "cpus_per_trial": 2.0, "time_budget": 7200.0, "max_concurrent": 3},
         {"storage": "studies", "gpus_per_trial": 0.5, "address": "auto", "save_every": 120.0},
+        {"storage": "studies", "share": False, "store": "there", "quota": 2 * 10**9, "keep_every": 5},
+        {"storage": "studies", "quota": None},
     ]
 
 
@@ -116,6 +123,33 @@ def test_an_interrupted_run_prints_the_command_that_resumes_with_its_options(pre
     assert "1 completed, 1 unfinished, 4 waiting" in out
     assert "Best schedule so far in mine" in out
     assert out.endswith("Go on with\n  tune-regimes resume 'my studies/mine' --cpus-per-trial 2.0\n")
+
+
+def test_how_states_are_shared_is_part_of_the_command_that_resumes(pretence, command):
+    pretence.trials, pretence.error = [(0, 0, "running")], StudyInterrupted("stopped")
+    options = ["--no-share", "--store", "s3://b/store", "--quota", "1.5GB", "--keep-every", "5"]
+    _, out, _ = command("run", NAME, "--name", "mine", *options)
+    given = "--no-share --store s3://b/store --quota 1500MB --keep-every 5"
+    assert out.endswith(f"  tune-regimes resume studies/mine {given}\n")
+    _, out, _ = command("run", NAME, "--name", "mine", "--quota", "none")
+    assert out.endswith("  tune-regimes resume studies/mine --quota none\n")
+
+
+def test_what_went_wrong_with_the_store_and_what_was_inherited_is_told_once_at_the_end(pretence, command):
+    pretence.progress = replace(STARTED, epochs=1234, epochs_inherited=800, notes=("Two entries were damaged.",))
+    _, out, _ = command("run", NAME, "--name", "mine")
+    assert out.count("Two entries were damaged.") == 1
+    assert "took    2 s; 1,234 epochs trained, 800 inherited" in out
+    _, out, _ = command("run", NAME, "--name", "mine", "--json")
+    found = json.loads(out)
+    assert found["notes"] == ["Two entries were damaged."]
+    assert (found["epochs_trained"], found["epochs_inherited"]) == (1234, 800)
+
+
+def test_forks_are_no_trials_of_a_run(pretence, command_json, stored):
+    pretence.forks = [(3, 0, "running")]
+    _, found = command_json("run", NAME, "--name", "mine")
+    assert (found["state"], found["trials"]) == ("complete", {"completed": 6, "waiting": 0})
 
 
 @pytest.mark.parametrize("error", [StudyInterrupted("stopped"), KeyboardInterrupt()])

@@ -3,6 +3,12 @@
 import re
 from argparse import ArgumentTypeError
 from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from tune_regimes.errors import ScheduleError
+
+if TYPE_CHECKING:
+    from tune_regimes.schedule import Phase
 
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
@@ -42,6 +48,16 @@ def size(text: str) -> int | None:
     if number < 1:
         raise ArgumentTypeError(f"must be a positive size such as 500MB or 20GB, or none; got {text!r}")
     return number
+
+
+def phase(text: str) -> "Phase":
+    """A phase in the notation of `tune_regimes.schedule.phase_from_text`; ArgumentTypeError for anything else."""
+    from tune_regimes.schedule import phase_from_text
+
+    try:
+        return phase_from_text(text)
+    except ScheduleError as error:
+        raise ArgumentTypeError(str(error)) from error
 
 
 def count(text: str) -> int:

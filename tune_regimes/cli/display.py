@@ -132,6 +132,7 @@ def summary_line(progress: "Progress", metric: str) -> str:
     parts = [
         f"{ended(progress)} of {formatting.counted(progress.trials, 'trial')} ended",
         formatting.states(ordered(progress.states)),
+        formatting.epochs(progress.epochs, progress.epochs_inherited) if progress.epochs_inherited else "",
         f"best {best(progress, metric)}" if progress.best_trial else "",
         formatting.rate(progress.epochs_per_second, "epochs") if progress.epochs_per_second else "",
         f"about {formatting.duration(left)} left" if left else "",
@@ -176,9 +177,11 @@ def _bar(progress: "Progress") -> "RenderableType":
     from rich.progress_bar import ProgressBar
     from rich.table import Table
 
-    total = progress.epochs + progress.epochs_left
+    done = progress.epochs + progress.epochs_inherited
+    total = done + progress.epochs_left
+    inherited = f", {progress.epochs_inherited} of them inherited" if progress.epochs_inherited else ""
     row = Table.grid(padding=(0, 2, 0, 0))
-    row.add_row(ProgressBar(max(total, 1), progress.epochs, width=32), f"{progress.epochs} of {total} at most")
+    row.add_row(ProgressBar(max(total, 1), done, width=32), f"{done} of {total} at most{inherited}")
     return row
 
 

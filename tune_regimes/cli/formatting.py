@@ -10,6 +10,7 @@ from tune_regimes.schedule import Phase, Policy, Ramp
 NOTHING = "-"
 _STEPS = ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s"))
 _DECIMALS = 4
+_SIZES = ((12, "TB"), (9, "GB"), (6, "MB"), (3, "KB"))
 
 
 def number(value: float | None, digits: int = 4) -> str:
@@ -98,6 +99,44 @@ def counted(count: int, noun: str) -> str:
         ('1 epoch', '3 epochs')
     """
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def epochs(trained: int, inherited: int) -> str:
+    """Epochs by where they came from.
+
+    Examples:
+        >>> epochs(1234, 800), epochs(1, 0)
+        ('1,234 epochs trained, 800 inherited', '1 epoch trained')
+    """
+    return f"{trained:,} epoch{'' if trained == 1 else 's'} trained" + (
+        f", {inherited:,} inherited" if inherited else ""
+    )
+
+
+def size(count: int | None) -> str:
+    """Bytes in the unit that suits them, decimal.
+
+    Examples:
+        >>> size(2_500_000), size(20 * 10**9), size(999), size(None)
+        ('2.5 MB', '20 GB', '999 B', 'unknown')
+    """
+    if count is None:
+        return "unknown"
+    unit, name = next(((10**n, name) for n, name in _SIZES if count >= 10**n), (1, "B"))
+    return f"{count / unit:.3g} {name}"
+
+
+def size_argument(count: int | None) -> str:
+    """Bytes as the command line takes them, exact.
+
+    Examples:
+        >>> size_argument(20 * 10**9), size_argument(1_500_000), size_argument(1001), size_argument(None)
+        ('20GB', '1500KB', '1001B', 'none')
+    """
+    if count is None:
+        return "none"
+    unit, name = next(((10**n, name) for n, name in _SIZES if count % 10**n == 0), (1, "B"))
+    return f"{count // unit}{name}"
 
 
 def states(counts: Mapping[str, int]) -> str:

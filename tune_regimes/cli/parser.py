@@ -1,6 +1,6 @@
 """The parser of ``tune-regimes``: every command, its arguments and its help. Nothing heavy is imported here."""
 
-from argparse import ArgumentParser, BooleanOptionalAction, RawDescriptionHelpFormatter, _ArgumentGroup
+from argparse import SUPPRESS, ArgumentParser, BooleanOptionalAction, RawDescriptionHelpFormatter, _ArgumentGroup
 from collections.abc import Callable
 from typing import NoReturn
 
@@ -54,7 +54,9 @@ def make_parser() -> Parser:
         return made
 
     command("studies", "catalogue:studies", "list the studies that can be run by name")
-    for add in (_add_run, _add_status, _add_resume, _add_show, _add_best, _add_report, _add_export, _add_doctor):
+    for add in (_add_run, _add_plan, _add_status, _add_resume, _add_show, _add_best, _add_diff, _add_fork):
+        add(command)
+    for add in (_add_report, _add_export, _add_doctor):
         add(command)
     return parser
 
@@ -64,6 +66,26 @@ _Command = Callable[..., ArgumentParser]
 
 def _add_run(command: _Command) -> None:
     parser = command("run", "running:run", "run a study, or go on where it was left")
+    _add_study(parser)
+    group = _add_how(parser)
+    _add_max_concurrent(group, "all fit")
+    _add_storage(group)
+
+
+def _add_plan(command: _Command) -> None:
+    parser = command("plan", "planning:plan", "say what a study will train and store, before anything runs")
+    _add_study(parser)
+    group = parser.add_argument_group("where and how hard it would run")
+    _add_max_concurrent(group, "as many as this machine holds")
+    group.add_argument("--cpus-per-trial", type=arguments.amount(), metavar="N", help="CPUs and threads of a trial (1)")
+    _add_states(group)
+    _add_storage(group)
+    group = parser.add_argument_group("what to say")
+    group.add_argument("--no-build", dest="build", action="store_false", help="leave out how large a state is")
+    group.add_argument("--all", action="store_true", help="every trial in the list of who trains what")
+
+
+def _add_study(parser: ArgumentParser) -> None:
     parser.add_argument("study", metavar="STUDY", help="a name that 'studies' lists, or module:attribute of your own")
     group = parser.add_argument_group("the study (its own defaults hold for what is left out)")
     group.add_argument("--scale", help="smoke (seconds), replica (minutes to an hour on a CPU) or paper (as printed)")
@@ -77,28 +99,44 @@ def _add_run(command: _Command) -> None:
     group.add_argument("--searcher", help="where points come from: random, grid or optuna")
     group.add_argument("--cost", choices=("epochs",), help="what optuna keeps small beside the metric")
     group.add_argument("--name", help="name of the study's folder")
-    group = _add_how(parser)
-    group.add_argument("--storage", default="studies", help="folder or address that holds studies (default: ./studies)")
 
 
 def _add_resume(command: _Command) -> None:
     parser = command("resume", "running:resume", "go on with a study that was interrupted")
     _add_path(parser)
-    parser.add_argument("--data", metavar="FOLDER", help="where the data set lies now, if it has moved")
-    _add_how(parser)
+    _add_moved_data(parser)
+    _add_max_concurrent(_add_how(parser), "all fit")
 
 
 def _add_how(parser: ArgumentParser) -> _ArgumentGroup:
     time = arguments.duration
     group = parser.add_argument_group("where and how hard to run")
-    group.add_argument("--max-concurrent", type=arguments.count, metavar="N", help="trials at once (default: all fit)")
     group.add_argument("--cpus-per-trial", type=arguments.amount(), metavar="N", help="CPUs and threads of a trial (1)")
     group.add_argument("--gpus-per-trial", type=arguments.amount(), metavar="N", help="GPUs of a trial, or a share (0)")
     group.add_argument("--address", help="address of a running Ray cluster, or auto (default: start one here)")
     group.add_argument("--time-budget", type=time, metavar="TIME", help="stop resumably after 90, 30m or 2h")
     group.add_argument("--save-every", type=time, metavar="TIME", help="time between stored states (30)")
     group.add_argument("--quiet", action="store_true", help="show no progress")
+    alone = "train every trial on its own"
+    group.add_argument("--no-share", dest="share", action="store_false", default=None, help=alone)
+    group.add_argument("--store", metavar="PLACE", help="folder or address of states that studies share")
+    _add_states(group)
     return group
+
+
+def _add_states(group: _ArgumentGroup) -> None:
+    """Options that bound what is stored; ``none`` is a quota, so one that is not given leaves no trace."""
+    group.add_argument("--quota", type=arguments.size, metavar="SIZE", default=SUPPRESS, help="room for states: 20GB")
+    group.add_argument("--keep-every", type=arguments.count, metavar="N", help="epochs between states kept for later")
+
+
+def _add_max_concurrent(group: _ArgumentGroup, default: str) -> None:
+    what = f"trials at once (default: {default})"
+    group.add_argument("--max-concurrent", type=arguments.count, metavar="N", help=what)
+
+
+def _add_storage(group: _ArgumentGroup) -> None:
+    group.add_argument("--storage", default="studies", help="folder or address that holds studies (default: ./studies)")
 
 
 def _add_status(command: _Command) -> None:
@@ -116,6 +154,24 @@ def _add_best(command: _Command) -> None:
     parser = command("best", "reading:best", "list the best points with mean, interval and n")
     _add_path(parser)
     parser.add_argument("-n", type=arguments.count, default=5, metavar="N", help="how many (default: 5)")
+
+
+def _add_diff(command: _Command) -> None:
+    parser = command("diff", "comparing:diff", "say where two trials part, what they share and how they ended")
+    _add_path(parser)
+    parser.add_argument("first", metavar="A", help="id of a trial, as in 00007-s2")
+    parser.add_argument("second", metavar="B", help="id of another one")
+
+
+def _add_fork(command: _Command) -> None:
+    parser = command("fork", "forking:fork", "continue a trial that has ended from any of its epochs with another tail")
+    _add_path(parser)
+    parser.add_argument("trial", metavar="TRIAL", help="its id, as in 00007-s2")
+    parser.add_argument("--at", type=int, required=True, metavar="EPOCH", help="how many epochs stay as they are")
+    tail = "a phase that follows, as in lr=1e-3,momentum=0.99,epochs=20; again for a further one"
+    parser.add_argument("--tail", type=arguments.phase, action="append", required=True, metavar="PHASE", help=tail)
+    _add_moved_data(parser)
+    _add_how(parser)
 
 
 def _add_report(command: _Command) -> None:
@@ -137,6 +193,10 @@ def _add_doctor(command: _Command) -> None:
     parser.add_argument("--storage", default="studies", help="folder or address to check (default: ./studies)")
     parser.add_argument("--task", help="task whose data to check, as in cifar10/simple_cnn")
     parser.add_argument("--data", metavar="FOLDER", help="where its data lie")
+
+
+def _add_moved_data(parser: ArgumentParser) -> None:
+    parser.add_argument("--data", metavar="FOLDER", help="where the data set lies now, if it has moved")
 
 
 def _add_path(parser: ArgumentParser) -> None:

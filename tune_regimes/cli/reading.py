@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tune_regimes.cli import formatting, output
-from tune_regimes.cli.summary import failures, show_best, states_of, stored_states
+from tune_regimes.cli.summary import failures, forks_of, show_best, states_of, stored_states
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +35,8 @@ def status(args: Namespace) -> int:
     output.pairs(
         [
             ("trials", stored_states(found["trials"])),
-            ("epochs", f"{found['epochs']} stored"),
+            *([("forks", stored_states(found["forks"]))] if found["forks"] else []),
+            ("epochs", formatting.epochs(found["epochs_trained"], found["epochs_inherited"])),
             ("task", found["task"]),
             ("begun", f"{formatting.moment(found['created'])} on {found['host']}"),
             ("last write", _ago(found["seconds_since_write"])),
@@ -62,7 +63,8 @@ def _status(results: "Results") -> Row:
         "expected": expected,
         "ended": sum(count for state, count in states.items() if state not in ("running", "waiting")),
         "trials": states,
-        "epochs": int(results.trials["epochs"].sum()),
+        "forks": forks_of(results),
+        **{name: int(results.trials[name].sum()) for name in ("epochs", "epochs_trained", "epochs_inherited")},
         "seconds_since_write": _age(results),
     }
 
@@ -93,8 +95,7 @@ def show(args: Namespace) -> int:
     trial = read_trial(storage, args.trial)
     history = read_epoch_rows(storage, args.trial)
     if args.json:
-        decoded = {name: json.loads(trial[name]) for name in ("config", "schedule", "versions") if trial[name]}
-        output.document({**trial, **decoded, "history": history})
+        output.document({**decoded(trial), "history": history})
         return 0
     output.line(f"Trial {args.trial} of {trial['study']}", "bold")
     output.pairs(
@@ -111,26 +112,35 @@ def show(args: Namespace) -> int:
     return 0
 
 
+def decoded(trial: Row) -> Row:
+    """The row of a trial with its JSON columns as values."""
+    return {**trial, **{name: json.loads(trial[name]) for name in ("config", "schedule", "versions") if trial[name]}}
+
+
 def _schedule(schedule: Any) -> list[tuple[str, str]]:
     return [(name, f"{epochs}: {settings}") for name, epochs, settings in formatting.schedule_rows(schedule)]
 
 
 def _trained(trial: Row) -> str:
-    epochs = formatting.counted(trial["epochs"] or 0, "epoch")
-    return f"{epochs} in {formatting.duration(trial['train_seconds'])} on {trial['host']} ({trial['device']})"
+    epochs = formatting.counted(trial["epochs_trained"] or 0, "epoch")
+    inherited = f"; {trial['epochs_inherited']} inherited" if trial["epochs_inherited"] else ""
+    return (
+        f"{epochs} in {formatting.duration(trial['train_seconds'])} on {trial['host']} ({trial['device']}){inherited}"
+    )
 
 
 def _show_history(history: Sequence[Row], *, whole: bool) -> None:
     shown = list(history) if whole else thinned(history)
     metrics = [name for name in (history[0] if history else {}) if name.startswith(("train_", "test_"))]
     columns = dict.fromkeys(("epoch", "phase", "lr", "momentum", *metrics), "right")
+    columns |= {"source_trial_id": "left"} if any(row.get("inherited") for row in shown) else {}
     output.table(columns, [[_cell(name, row[name]) for name in columns] for row in shown])
     if len(shown) < len(history):
         output.line(f"{len(shown)} of {len(history)} epochs; --all shows every one", "dim")
 
 
 def _cell(name: str, value: Any) -> str:
-    if isinstance(value, int):
+    if isinstance(value, int | str):
         return str(value)
     return formatting.metric(value) if name.startswith(("train_", "test_")) else formatting.number(value)
 
@@ -166,7 +176,8 @@ def best(args: Namespace) -> int:
 
 
 def _show_points(points: Sequence[Row], metric: str) -> None:
-    settings = [name for name in points[0] if name.startswith("config.")]
+    named = [name for name in points[0] if name.startswith("config.")]
+    settings = [name for name in named if any(row[name] is not None for row in points)]
     columns = {"point": "right", metric: "right", "95 % interval": "left", "n": "right", "trials": "left"}
     columns |= {name.removeprefix("config."): _justified([row[name] for row in points]) for name in settings}
     output.table(columns, [[*_ranking(row), *(formatting.setting(row[name]) for name in settings)] for row in points])

@@ -3,7 +3,7 @@
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tune_regimes.cli import formatting, output, summary
@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from tune_regimes.results import Results
     from tune_regimes.search import Study
 
-_STUDY_OPTIONS = ("data", "model", "augment", "epochs", "samples", "seeds", "scheduler", "searcher", "cost", "name")
-_HOW = ("max_concurrent", "cpus_per_trial", "gpus_per_trial", "address", "time_budget", "save_every")
-_INTERRUPTED = 130
+STUDY_OPTIONS = ("data", "model", "augment", "epochs", "samples", "seeds", "scheduler", "searcher", "cost", "name")
+_PLACES = ("max_concurrent", "cpus_per_trial", "gpus_per_trial", "address", "time_budget", "save_every")
+HOW = (*_PLACES, "share", "store", "quota", "keep_every")
+INTERRUPTED = 130
 
 
 def run(args: Namespace) -> int:
@@ -27,7 +28,7 @@ def run(args: Namespace) -> int:
     """
     from tune_regimes.cli.sources import build
 
-    study = build(args.study, args.scale, _given(args, _STUDY_OPTIONS))
+    study = build(args.study, args.scale, given(args, STUDY_OPTIONS))
     return _drive(study, args, args.storage, study.run)
 
 
@@ -42,16 +43,18 @@ def resume(args: Namespace) -> int:
 
     spec = read_spec(Storage(args.path))
     storage = parted(args.path, spec["name"])
-    study = rebuild(spec, args.path, _given(args, ("data",)))
+    study = rebuild(spec, args.path, given(args, ("data",)))
     return _drive(study, args, storage, study.resume)
 
 
-def _given(args: Namespace, names: tuple[str, ...]) -> dict[str, Any]:
+def given(args: Namespace, names: Sequence[str]) -> dict[str, Any]:
     """The options that the user gave; the place of the data is made absolute, as a worker may stand elsewhere."""
-    given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
-    if "data" in given:
-        given["data"] = os.path.abspath(os.path.expanduser(given["data"]))
-    return given
+    found = {name: getattr(args, name) for name in names if name in args}
+    # A quota of None is one that was given: no limit.
+    found = {name: value for name, value in found.items() if value is not None or name == "quota"}
+    if "data" in found:
+        found["data"] = os.path.abspath(os.path.expanduser(found["data"]))
+    return found
 
 
 def _drive(study: "Study", args: Namespace, storage: str, call: "Callable[..., Results]") -> int:
@@ -59,7 +62,7 @@ def _drive(study: "Study", args: Namespace, storage: str, call: "Callable[..., R
     from tune_regimes.search import StudyInterrupted
 
     path = located(storage, study.name)
-    how = _given(args, _HOW)
+    how = given(args, HOW)
     stream = sys.stderr if args.json else sys.stdout
     title = f"{study.name}, {formatting.counted(study.trials, 'trial')} into {path}"
     display = make_display(title, study.metric, stream, quiet=args.quiet)
@@ -74,18 +77,29 @@ def _drive(study: "Study", args: Namespace, storage: str, call: "Callable[..., R
 def _finish(
     study: "Study", path: str, how: dict[str, Any], display: Display, args: Namespace, *, interrupted: bool
 ) -> int:
-    elapsed = display.last.elapsed if display.last is not None else 0.0
-    ending = summary.Ending.of(path, study.trials, elapsed, _command(path, how), interrupted=interrupted)
+    command = ["tune-regimes", "resume", path, *flags(how)]
+    ending = summary.Ending.of(path, study.trials, display.last, command, interrupted=interrupted)
     if args.json:
         output.document(ending.document())
     else:
         summary.show(ending)
     if interrupted:
-        return _INTERRUPTED
+        return INTERRUPTED
     return 1 if ending.states.get("failed") else 0
 
 
-def _command(path: str, how: dict[str, Any]) -> list[str]:
-    """What resumes the study: the same options, but for the time budget that has been spent."""
-    flags = [[f"--{name.replace('_', '-')}", f"{how[name]}"] for name in how if name != "time_budget"]
-    return ["tune-regimes", "resume", path, *(part for flag in flags for part in flag)]
+def flags(how: Mapping[str, Any]) -> list[str]:
+    """Options as they were given, but for the time budget, which has been spent.
+
+    Examples:
+        >>> flags({"cpus_per_trial": 2.0, "share": False, "quota": None, "time_budget": 60.0})
+        ['--cpus-per-trial', '2.0', '--no-share', '--quota', 'none']
+    """
+    found: list[str] = []
+    for name, value in how.items():
+        if name == "share":
+            found.append("--no-share")
+        elif name != "time_budget":
+            text = formatting.size_argument(value) if name == "quota" else f"{value}"
+            found += [f"--{name.replace('_', '-')}", text]
+    return found

@@ -1,7 +1,7 @@
 """The end of a run: the best schedule, the trials, the tables, and the command to type next."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,10 @@ from tune_regimes.cli.locations import located
 from tune_regimes.errors import StudyError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from tune_regimes.results import Best, Results
+    from tune_regimes.search import Progress
 
 
 @dataclass(frozen=True)
@@ -22,8 +25,11 @@ class Ending:
         path: The study's folder as the user wrote it.
         results: What is stored; None where nothing is.
         state: "complete", "out of time" or "interrupted".
-        states: All trials of the study by state; "waiting" are those that nothing is stored of.
+        states: All trials of the study by state, without forks; "waiting" are those that nothing is stored of.
         elapsed: Seconds that the run took.
+        trained: Epochs trained in it.
+        inherited: Epochs taken over in it instead of trained.
+        notes: What the user should know of how it went.
         next: The command to type next, as its arguments; none where nothing is stored.
     """
 
@@ -32,16 +38,19 @@ class Ending:
     state: str
     states: Mapping[str, int]
     elapsed: float
+    trained: int
+    inherited: int
+    notes: tuple[str, ...]
     next: list[str]
 
     @classmethod
-    def of(cls, path: str, trials: int, elapsed: float, resume: list[str], *, interrupted: bool) -> "Ending":
+    def of(cls, path: str, trials: int, last: "Progress | None", resume: list[str], *, interrupted: bool) -> "Ending":
         """Read what a run has left behind.
 
         Args:
             path: The study's folder.
             trials: Trials of the study in all.
-            elapsed: Seconds that the run took.
+            last: The last that was seen of its progress.
             resume: The command that resumes it.
             interrupted: Whether a signal ended it.
         """
@@ -50,7 +59,11 @@ class Ending:
         complete = results is not None and not states.get("running") and not states.get("waiting")
         state = "interrupted" if interrupted else "complete" if complete else "out of time"
         follow = ["tune-regimes", "report", path] if complete and not states.get("failed") else resume
-        return cls(path, results, state, states, elapsed, [] if results is None else follow)
+        elapsed, trained, inherited = (
+            (0.0, 0, 0) if last is None else (last.elapsed, last.epochs, last.epochs_inherited)
+        )
+        notes = () if last is None else last.notes
+        return cls(path, results, state, states, elapsed, trained, inherited, notes, [] if results is None else follow)
 
     def document(self) -> dict[str, Any]:
         """As JSON."""
@@ -61,6 +74,9 @@ class Ending:
             "state": self.state,
             "trials": dict(self.states),
             "elapsed_seconds": self.elapsed,
+            "epochs_trained": self.trained,
+            "epochs_inherited": self.inherited,
+            "notes": list(self.notes),
             "metric": found.get("metric"),
             "mode": found.get("mode"),
             "best": None if self.results is None else best_document(self.results),
@@ -73,12 +89,15 @@ def show(ending: Ending) -> None:
     """Print how a run ended."""
     results = ending.results
     if results is None:
+        show_notes(ending.notes)
         output.line("Interrupted before anything was stored", "bold yellow")
         return
     show_best(results, complete=ending.state == "complete")
     output.line()
     output.line(_HEADINGS[ending.state], "bold" if ending.state == "complete" else "bold yellow")
-    output.pairs([("trials", stored_states(ending.states)), ("took", _took(results, ending.elapsed))])
+    run = f"{formatting.duration(ending.elapsed)}; {formatting.epochs(ending.trained, ending.inherited)}"
+    output.pairs([("trials", stored_states(ending.states)), ("took", run), ("stored", stored_epochs(results))])
+    show_notes(ending.notes)
     for reason in failures(results):
         output.line(f"  failed  {reason}", "red")
     output.line()
@@ -132,9 +151,18 @@ def as_document(best: "Best") -> dict[str, Any]:
 
 
 def states_of(results: "Results", trials: int) -> dict[str, int]:
-    """Trials by state; those of which nothing is stored yet are waiting."""
-    counts = {str(state): int(count) for state, count in results.trials["status"].value_counts().items()}
-    return ordered({**counts, "waiting": max(0, trials - len(results.trials))})
+    """Trials by state, without forks; those of which nothing is stored yet are waiting."""
+    own = results.trials.drop(results.forks.index)
+    return ordered({**_counts(own), "waiting": max(0, trials - len(own))})
+
+
+def forks_of(results: "Results") -> dict[str, int]:
+    """Forked trials by state."""
+    return ordered(_counts(results.forks))
+
+
+def _counts(trials: "pd.DataFrame") -> dict[str, int]:
+    return {str(state): int(count) for state, count in trials["status"].value_counts().items()}
 
 
 def stored_states(states: Mapping[str, int]) -> str:
@@ -168,7 +196,14 @@ def _stored(path: str) -> "Results | None":
         return None
 
 
-def _took(results: "Results", elapsed: float) -> str:
+def stored_epochs(results: "Results") -> str:
+    """The epochs of all trials by where they came from, and the time that went into training them."""
     trials = results.trials
-    trained = formatting.duration(float(trials["train_seconds"].sum()))
-    return f"{formatting.duration(elapsed)}; {int(trials['epochs'].sum())} epochs stored, {trained} of training in all"
+    counts = (int(trials[name].sum()) for name in ("epochs_trained", "epochs_inherited"))
+    return f"{formatting.epochs(*counts)}; {formatting.duration(float(trials['train_seconds'].sum()))} of training"
+
+
+def show_notes(notes: Iterable[str]) -> None:
+    """Print what the user should know, a line each."""
+    for note in notes:
+        output.line(f"  {note}", "yellow")

@@ -3,6 +3,7 @@
 Needs pyarrow, and pandas once a table is read as a DataFrame; neither torch nor ray.
 """
 
+from tune_regimes.results.difference import Difference, Parting, difference
 from tune_regimes.results.forks import fork_config, is_fork
 from tune_regimes.results.results import Best, Results
 from tune_regimes.results.schema import (
@@ -36,11 +37,14 @@ __all__ = [
     "TRIALS",
     "Best",
     "Column",
+    "Difference",
     "Interval",
+    "Parting",
     "Results",
     "Storage",
     "arrow_schema",
     "config_columns",
+    "difference",
     "fork_config",
     "is_fork",
     "read_epoch_rows",

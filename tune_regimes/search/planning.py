@@ -95,7 +95,7 @@ def _stored(study: "Study", storage: str | None) -> tuple[StoredTrials, list[str
     try:
         stored = stored_trials(study, Storage(storage).child(study.name))
     except StudyError as error:
-        return {}, [f"A run would be refused: {error}."]
+        return {}, [_sentence("A run would be refused", error)]
     ended = sum(row["status"] in ENDED for row in stored.values())
     return stored, [f"{ended} of {study.trials} trials have ended already; the plan is of all."] if ended else []
 
@@ -121,7 +121,7 @@ def _state_size(study: "Study", policies: Collection[Policy], options: RunOption
     try:
         task = study.task.build()
     except UsageError as error:
-        return None, [f"The size of a state is not known: {error}."]
+        return None, [_sentence("The size of a state is not known", error)]
     size = state_size(task, frozenset(settings for policy in policies for settings in optimizers_of(policy)))
     Store(Storage(options.store or "."), quota=options.quota).check_fits(size)
     return size, []
@@ -133,18 +133,23 @@ def _trials_at_once(cpus: float) -> int:
     return max(1, int(processors / cpus)) if cpus > 0 else processors
 
 
+def _sentence(what: str, error: UsageError) -> str:
+    return f"{what}: {str(error).rstrip('.')}."
+
+
 def _limits(found: StudyPlan, *, adaptive: bool) -> list[str]:
     notes = []
+    every = "every epoch" if found.kept_every == 1 else f"every {found.kept_every} epochs"
     if found.known < found.points:
         notes.append(
             f"Optuna suggests the points one after the other: {found.known} of {found.points} are known and planned. "
-            f"The others inherit from states that are kept every {found.kept_every} epochs."
+            f"The others inherit from states that are kept {every}."
         )
     if adaptive:
         notes.append(
             "Adaptive schedules are planned by their forecast, what they are told if observations change nothing. "
-            f"Trials that part by what they observe inherit from states that are kept every {found.kept_every} epochs "
-            "and where settings change."
+            f"Trials that part by what they observe inherit from states that are kept {every} and "
+            "where settings change."
         )
     if found.quota is not None and found.bytes_at_once is not None and found.bytes_at_once > found.quota:
         notes.append(

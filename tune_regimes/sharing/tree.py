@@ -45,6 +45,11 @@ class Path:
                 self._tokens[start] = self._resolved(start)
                 self._tokens[start + 1 : end] = [self._resolved(min(start + 1, end - 1))] * (end - start - 1)
 
+    @property
+    def schedule(self) -> Schedule:
+        """The schedule."""
+        return self._schedule
+
     def token(self, epoch: int) -> int:
         """The token of an epoch, from 0."""
         token = self._tokens[epoch]

@@ -1,0 +1,141 @@
+"""Two trials side by side: where their schedules part, what they share, and how they ended."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tune_regimes.results.tables import read_epoch_rows, read_trial
+from tune_regimes.schedule import Policy, Settings, at_step, policy_from_json, told
+from tune_regimes.storage import Storage
+
+STEPS = 7
+"""Steps an epoch at which schedules are compared, whatever the task has: ramps show at any number above one."""
+
+Row = Mapping[str, Any]
+Place = tuple[int, int]
+"""Number of a phase and of the epoch within it, both from 1."""
+
+
+@dataclass(frozen=True)
+class Parting:
+    """The first epoch that two trials were told differently.
+
+    Attributes:
+        epoch: Its number, from 1.
+        places: Phase and epoch within it, of each trial; None where its schedule has ended.
+        settings: What differs, by name: the values at the first step of the epoch, None where a trial has none.
+            Empty where they differ later in the epoch only.
+    """
+
+    epoch: int
+    places: tuple[Place | None, Place | None]
+    settings: Mapping[str, tuple[Any, Any]]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Two trials side by side.
+
+    Attributes:
+        first: Row of the trials table of the one.
+        second: Row of the other.
+        parting: Where they part; None where nothing that is known parts them.
+        alike: Epochs from the first on that both were told alike, as far as that is known.
+        equal: Epochs from the first on in which both measured the same values.
+    """
+
+    first: Row
+    second: Row
+    parting: Parting | None
+    alike: int
+    equal: int
+
+    @property
+    def same_seed(self) -> bool:
+        """Whether they have one seed; if not they share nothing, whatever they were told."""
+        return bool(self.first["seed"] == self.second["seed"])
+
+    @property
+    def shared(self) -> int:
+        """Epochs from the first on that are one training: told alike, under one seed, and gone through by both."""
+        trained = min(self.first["epochs"] or 0, self.second["epochs"] or 0)
+        return min(self.alike, trained) if self.same_seed else 0
+
+
+def difference(storage: Storage, first: str, second: str) -> Difference:
+    """Compare two trials of a study.
+
+    What an adaptive policy is told is known as far as its trial has come; of a fixed schedule all is.
+
+    Args:
+        storage: The study's folder.
+        first: The one trial.
+        second: The other.
+
+    Raises:
+        StudyError: The study has no such trial.
+    """
+    sides = [_Side.read(storage, trial_id) for trial_id in (first, second)]
+    parting, alike = _parting(*sides)
+    return Difference(sides[0].trial, sides[1].trial, parting, alike, _equal(sides[0].rows, sides[1].rows))
+
+
+@dataclass(frozen=True)
+class _Side:
+    """One of the two: its row, its epochs, its policy, and what that says before each epoch."""
+
+    trial: Row
+    rows: Sequence[Row]
+    policy: Policy
+    path: Sequence[tuple[Settings, Any]]
+
+    @classmethod
+    def read(cls, storage: Storage, trial_id: str) -> "_Side":
+        trial, rows = read_trial(storage, trial_id), read_epoch_rows(storage, trial_id)
+        policy = policy_from_json(trial["schedule"])
+        observed = rows[:-1] if trial["status"] == "diverged" else rows
+        return cls(trial, rows, policy, list(told(policy, observed, STEPS)))
+
+    def knows(self, epoch: int) -> bool:
+        """Whether it is known what this epoch, from 0, is told, or that there is none."""
+        return epoch < len(self.path) or len(self.path) == self.policy.epochs
+
+    def settings(self, epoch: int) -> Settings | None:
+        return self.path[epoch][0] if epoch < len(self.path) else None
+
+    def place(self, epoch: int) -> Place | None:
+        if epoch >= len(self.path):
+            return None
+        phase, epoch_in_phase = self.policy.phase_of(self.path[epoch][1])
+        return phase + 1, epoch_in_phase + 1
+
+
+def _parting(one: _Side, other: _Side) -> tuple[Parting | None, int]:
+    """Where they part, and how many epochs they were told alike before."""
+    for epoch in range(max(len(one.path), len(other.path))):
+        if not one.knows(epoch) or not other.knows(epoch):
+            return None, epoch
+        mine, theirs = one.settings(epoch), other.settings(epoch)
+        if mine != theirs:
+            return Parting(epoch + 1, (one.place(epoch), other.place(epoch)), _differing(mine, theirs)), epoch
+    return None, len(one.path)
+
+
+def _differing(mine: Settings | None, theirs: Settings | None) -> dict[str, tuple[Any, Any]]:
+    left, right = _first_step(mine), _first_step(theirs)
+    names = dict.fromkeys([*left, *right])
+    return {name: (left.get(name), right.get(name)) for name in names if left.get(name) != right.get(name)}
+
+
+def _first_step(settings: Settings | None) -> dict[str, Any]:
+    values = {} if settings is None else {name: getattr(settings, name) for name in settings.to_dict()}
+    return {name: at_step(value, 0) if isinstance(value, tuple) else value for name, value in values.items()}
+
+
+def _equal(mine: Sequence[Row], theirs: Sequence[Row]) -> int:
+    measured = [name for name in (mine[0] if mine else {}) if name.startswith(("train_", "test_"))]
+    for number, (left, right) in enumerate(zip(mine, theirs, strict=False)):
+        # As text nan equals nan, which it is to be here.
+        if any(repr(left[name]) != repr(right.get(name)) for name in measured):
+            return number
+    return min(len(mine), len(theirs))
