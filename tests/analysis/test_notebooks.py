@@ -23,14 +23,14 @@ def test_the_notebook_shows_verdicts_and_figures_of_a_sweep(
 ) -> None:
     results = store(sweep_tables(points=5, seeds=1), "two_regimes.lr_momentum")
     shown = [output.get("data", {}) for output in execute(NOTEBOOKS[0], results.storage.path(), monkeypatch)]
-    assert sum("image/png" in data for data in shown) == 5
+    assert sum("image/png" in data for data in shown) == 6
     assert any("P0-13" in data.get("text/html", "") for data in shown)
 
 
 @pytest.mark.slow
 def test_the_notebook_runs_on_the_results_of_a_real_study(smoke_study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shown = [output.get("data", {}) for output in execute(NOTEBOOKS[0], smoke_study, monkeypatch)]
-    assert sum("image/png" in data for data in shown) == 3
+    assert sum("image/png" in data for data in shown) == 4
     tables = " ".join(data.get("text/html", "") for data in shown)
     assert all(claim in tables for claim in ("P0-18", "P0-19", "P0-20", "P0-21"))
 

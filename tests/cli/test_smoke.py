@@ -76,7 +76,7 @@ def test_ctrl_c_ends_a_run_resumably(tmp_path):
     assert (running.returncode, found["state"]) == (130, "interrupted"), err
     assert found["trials"]["running"] >= 1
     assert found["next"] == ["tune-regimes", "resume", "studies/mine"]
-    assert len(list((tmp_path / "studies" / "mine" / "states").rglob("*.pt"))) >= 1
+    assert len(list((tmp_path / "studies" / "mine" / "states").rglob("*.state"))) >= 1
 
 
 def _wait_for_the_first_epochs(process):

@@ -24,10 +24,11 @@ def fork(args: Namespace) -> int:
     """
     from tune_regimes.results import Storage, read_spec, read_trial
     from tune_regimes.search import StudyInterrupted
-    from tune_regimes.search.fork import fork_trial
+    from tune_regimes.search.fork import fork_trial, requested
 
     folder, how = Storage(args.path), given(args, HOW)
     study = read_spec(folder)
+    requested(folder, args.trial, args.at, args.tail, how)
     title = f"{study['name']}, trial {args.trial} from epoch {args.at} on with another tail"
     display = make_display(title, study["metric"], sys.stderr if args.json else sys.stdout, quiet=args.quiet)
     task = _task(study, given(args, ("data",)))

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ray.tune.schedulers import FIFOScheduler
@@ -63,25 +63,55 @@ def fork_trial(
     Raises:
         UsageError: If this cannot be forked; nothing was written.
     """
+    asked = requested(folder, trial_id, at_epoch, tail, options)
+    before = _stored(folder, asked.config, asked.original.seed)
+    if before is not None and before["status"] in ENDED:
+        return str(before["trial_id"])
+    task = TaskSpec.from_dict(asked.study["task"]) if task is None else task
+    with prepared(task, folder, asked.run):
+        point = _next_point(folder, asked.study) if before is None else int(before["point"])
+        spec = TrialSpec(point, asked.original.seed, asked.config, asked.policy, branches=(at_epoch,))
+        search = _search(asked, folder, task, spec)
+        with _claimed(search.job, folder, spec):
+            fit(search, on_progress)
+    return spec.trial_id
+
+
+@dataclass(frozen=True)
+class Request:
+    """A fork that can be made.
+
+    Attributes:
+        study: Content of ``study.json``.
+        run: Where and how hard to run.
+        original: The trial that is forked.
+        policy: What the fork follows.
+        config: Its config.
+    """
+
+    study: Row
+    run: RunOptions
+    original: "Original"
+    policy: Policy
+    config: Row
+
+
+def requested(
+    folder: Storage, trial_id: str, at_epoch: int, tail: Sequence[Phase], options: Mapping[str, Any]
+) -> Request:
+    """Check what is asked for, with the arguments of `fork_trial`; nothing is written.
+
+    Raises:
+        UsageError: If it cannot be forked.
+    """
     study = read_spec(folder)
     begun_with = {name: value for name, value in study.get("resources", {}).items() if name in RESOURCES}
     run = RunOptions(**{**begun_with, **options})
     original = Original(folder, trial_id)
     original.check(at_epoch, run.device)
     phases = original.completed(tail, at_epoch)
-    policy = forked(original.policy, at_epoch, phases)
     config = fork_config(original.config, trial_id, at_epoch, "; ".join(map(phase_to_text, phases)))
-    before = _stored(folder, config, original.seed)
-    if before is not None and before["status"] in ENDED:
-        return str(before["trial_id"])
-    task = TaskSpec.from_dict(study["task"]) if task is None else task
-    with prepared(task, folder, run):
-        point = _next_point(folder, study) if before is None else int(before["point"])
-        spec = TrialSpec(point, original.seed, config, policy, branches=(at_epoch,))
-        search = _search(study, folder, run, task, spec, original.notes())
-        with _claimed(search.job, folder, spec):
-            fit(search, on_progress)
-    return spec.trial_id
+    return Request(study, run, original, forked(original.policy, at_epoch, phases), config)
 
 
 class Original:
@@ -185,9 +215,8 @@ def _next_point(folder: Storage, study: Row) -> int:
     return max(int(study.get("trials", 0)) // seeds, *(point + 1 for point in stored), 0)
 
 
-def _search(
-    study: Row, folder: Storage, run: RunOptions, task: TaskSpec, spec: TrialSpec, notes: Sequence[str]
-) -> Search:
+def _search(asked: Request, folder: Storage, task: TaskSpec, spec: TrialSpec) -> Search:
+    study, run = asked.study, asked.run
     # The fork claims states in a name of its own: the study may be running, or need its states for a resume.
     states = StudyStates(f"{study['name']}.{spec.trial_id}", folder, run)
     job = make_job(
@@ -211,7 +240,7 @@ def _search(
         trials=1,
         concurrent=1,
         start=Progress(trials=1, epochs_left=spec.schedule.epochs),
-        notes=(*states.notes(), *notes),
+        notes=(*states.notes(), *asked.original.notes()),
         scratch=f"ray-{spec.trial_id}",
     )
 
