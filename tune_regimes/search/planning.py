@@ -116,7 +116,7 @@ def _state_size(study: "Study", policies: Collection[Policy], options: RunOption
     Raises:
         UsageError: The quota is smaller.
     """
-    from tune_regimes.training.size import optimizers_of, state_size
+    from tune_regimes.search.state_size import optimizers_of, state_size
 
     try:
         task = study.task.build()

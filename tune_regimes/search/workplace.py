@@ -8,13 +8,13 @@ from typing import Any
 from tune_regimes.errors import StorageError
 from tune_regimes.schedule import Policy
 from tune_regimes.search.job import Job, TrialSpec
+from tune_regimes.search.state_size import optimizers_of, state_size
 from tune_regimes.sharing.course import Course
 from tune_regimes.sharing.fingerprint import root_key
 from tune_regimes.sharing.prefix import Prefixes
 from tune_regimes.sharing.store import Store
 from tune_regimes.storage import Storage
 from tune_regimes.training import Numerics, Trajectory
-from tune_regimes.training.size import optimizers_of, state_size
 
 _MOST_FAILURES = 3
 """Failures of the store in a row after which it is left alone: a full disk, and not a connection that was lost once."""

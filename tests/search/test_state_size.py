@@ -3,9 +3,9 @@
 import pytest
 
 import tune_regimes as tr
+from tune_regimes.search.state_size import optimizers_of, state_size
 from tune_regimes.sharing.entries import pack
 from tune_regimes.training import state_to_bytes
-from tune_regimes.training.size import optimizers_of, state_size
 
 TASK = tr.task("digits/simple_cnn", train_size=40, test_size=20, batch_size=20).build()
 
