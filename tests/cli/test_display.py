@@ -63,6 +63,7 @@ def test_what_is_inherited_is_shown_where_something_is():
     progress = replace(PROGRESS, epochs_inherited=200)
     assert "600 of 1200 at most, 200 of them inherited" in drawn(progress)
     assert "400 epochs trained, 200 inherited; best" in summary_line(progress, "test_accuracy")
+    assert progress.seconds_left == 600 * 400 / 600 / 10.0
 
 
 def test_the_drawing_before_the_first_epoch_promises_nothing():

@@ -12,6 +12,7 @@ from tune_regimes.results import read_epoch_rows, read_spec, read_trial, write_s
 from tune_regimes.schedule import forked
 from tune_regimes.search import fork
 from tune_regimes.search.job import Job, TrialSpec
+from tune_regimes.search.original import Original
 from tune_regimes.search.specification import versions
 from tune_regimes.search.trial import TrialRun
 from tune_regimes.search.workplace import Workplace
@@ -99,7 +100,7 @@ def test_a_fork_has_the_values_of_its_schedule_from_scratch(policy, stored, at, 
         folder.delete("states")
     name = fork.fork_trial(folder, source, at, TAIL, {})
     assert name == "00001-s1"
-    kept = [replace(TAIL[0], weight_decay=1e-3, decay="kernels"), replace(TAIL[1], weight_decay=1e-3, decay="kernels")]
+    kept = [replace(TAIL[0], weight_decay=1e-3, decay="kernels"), TAIL[1]]
     whole = forked(policy, at, kept if policy is RAMPED else TAIL)
     assert values(folder, name) == from_scratch(tmp_path, whole, seed=1)
     assert values(folder, name, at) == values(folder, source, at)
@@ -171,7 +172,7 @@ def test_an_interrupted_fork_goes_on_where_it_was_left(policy, folder, loop, tmp
     assert (read_trial(folder, name)["status"], read_trial(folder, name)["epochs"]) == ("running", 5)
     loop.ends_after = None
     assert fork.fork_trial(folder, source, 3, TAIL, {}) == name
-    phases = fork.Original(folder, source).completed(TAIL, 3)
+    phases = Original(folder, source).completed(TAIL, 3)
     assert values(folder, name) == from_scratch(tmp_path, forked(policy, 3, phases))
 
 
@@ -202,6 +203,20 @@ def test_a_trial_of_another_version_is_forked_with_a_word_of_it(folder, loop):
     fork.write_trial(folder, row | {"versions": '{"torch": "1.0"}'})
     fork.fork_trial(folder, source, 5, TAIL, {})
     assert any("was trained with torch 1.0" in note for note in loop.ran[0].notes)
+
+
+def test_weight_decay_that_is_left_open_goes_on_under_the_same_optimizer_only(folder, loop):
+    original = Original(folder, trained(folder, RAMPED))
+    open_, other, own = original.completed(
+        [
+            tr.Phase(lr=0.1, epochs=1),
+            tr.Phase(lr=0.1, epochs=1, optimizer="adamw"),
+            tr.Phase(lr=0.1, epochs=1, weight_decay=0.0, name="mine"),
+        ],
+        5,
+    )
+    assert (open_.weight_decay, open_.decay, open_.name) == (1e-3, "kernels", "tail")
+    assert (other.weight_decay, own.weight_decay, own.decay, own.name) == (None, 0.0, "all", "mine")
 
 
 LENGTHLESS = [tr.Phase(lr=0.1)]

@@ -124,7 +124,9 @@ def _parting(one: _Side, other: _Side) -> tuple[Parting | None, int]:
 def _differing(mine: Settings | None, theirs: Settings | None) -> dict[str, tuple[Any, Any]]:
     left, right = _first_step(mine), _first_step(theirs)
     names = dict.fromkeys([*left, *right])
-    return {name: (left.get(name), right.get(name)) for name in names if left.get(name) != right.get(name)}
+    pairs = {name: (left.get(name), right.get(name)) for name in names}
+    # A switch that is off is none.
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1] and set(pair) != {None, False}}
 
 
 def _first_step(settings: Settings | None) -> dict[str, Any]:

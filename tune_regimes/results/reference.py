@@ -18,7 +18,7 @@ A study lives in one folder, `<storage>/<study>/`, on a local disk or at any add
 | `trials/<trial_id>.parquet` | one row: the trial, its configuration and schedule, how it ended, its final metrics |
 | `epochs/<trial_id>.parquet` | the complete history of the trial, one row per epoch |
 | `optuna.journal` | of a TPE search: Optuna's own study, for its dashboard and its plots (see below) |
-| `states/<trial_id>/` | what a resumed trial starts from; not for reading |
+| `states/` | what trials inherit and resumed ones start from; not for reading (`docs/sharing.md`) |
 
 - There is exactly one row per (`trial_id`, `epoch`), always. A trial owns its files and rewrites them whole; a file
   appears complete or not at all. A study may be read while it runs, and no row is lost or doubled by a kill, a retry
@@ -92,6 +92,8 @@ their seed are one point.
 - `Results.ranking()` lists the points with a value, best first, and `Results.best()` is its first: points whose seeds
   all completed come before those whose seeds all ended without diverging or failing (some were pruned), and these
   before the rest. Among points that ended alike the mean decides; of equal means, the lower point number.
+- A forked trial is a point of its own, of the one seed of its trial: in a study of several seeds it is not whole.
+  `Results.forks` are the rows of forked trials, `Results.without_forks()` is the study without them.
 - `Results.pareto()` lists the points that no other beats in both the metric and the epochs that it cost, fewest epochs
   first, with the further column `epochs`. Only points all of whose seeds completed are compared.
 
@@ -138,6 +140,9 @@ One trial of Optuna's is one point, whatever its number of seeds, and ends as it
 | table | columns | meaning |
 |---|---|---|
 | trials, points | `config.<setting>` | one per setting of the configuration; nested ones joined with dots |
+| trials, points | `config.fork.trial` | of a forked trial, the one that it goes on from; null for all others |
+| trials, points | `config.fork.epoch` | how many epochs it has in common with it |
+| trials, points | `config.fork.tail` | the phases that follow, as `tune-regimes fork --tail` takes them |
 | trials | `final_<name>`, `best_<name>` | one pair for every further column of epochs that measures a metric |
 | epochs | `train_<metric>`, `test_<metric>` | every other metric of the task |
 

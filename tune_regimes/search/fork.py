@@ -3,31 +3,29 @@
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import Searcher
 
-from tune_regimes.errors import StudyError
 from tune_regimes.results import (
     ENDED,
     fork_config,
     is_fork,
-    read_epoch_rows,
     read_spec,
     read_table,
     read_trial,
     write_trial,
 )
-from tune_regimes.schedule import Phase, Policy, at_step, forked, phase_to_text, policy_from_json, told
+from tune_regimes.schedule import Phase, Policy, forked, phase_to_text
 from tune_regimes.search.fit import REPORT_EVERY, Search, fit, make_job, prepared
 from tune_regimes.search.job import Job, TrialSpec
 from tune_regimes.search.options import RESOURCES, RunOptions
+from tune_regimes.search.original import Original
 from tune_regimes.search.progress import Progress
 from tune_regimes.search.rows import identity_columns
 from tune_regimes.search.source import Source
-from tune_regimes.search.specification import versions
 from tune_regimes.search.states import StudyStates
 from tune_regimes.storage import Storage
 from tune_regimes.tasks import TaskSpec
@@ -91,7 +89,7 @@ class Request:
 
     study: Row
     run: RunOptions
-    original: "Original"
+    original: Original
     policy: Policy
     config: Row
 
@@ -112,71 +110,6 @@ def requested(
     phases = original.completed(tail, at_epoch)
     config = fork_config(original.config, trial_id, at_epoch, "; ".join(map(phase_to_text, phases)))
     return Request(study, run, original, forked(original.policy, at_epoch, phases), config)
-
-
-class Original:
-    """The trial that is forked.
-
-    Args:
-        folder: The study's folder.
-        trial_id: The trial.
-
-    Raises:
-        StudyError: There is no such trial, or it has not ended.
-    """
-
-    def __init__(self, folder: Storage, trial_id: str) -> None:
-        self.trial_id, self.row = trial_id, read_trial(folder, trial_id)
-        if self.row["status"] not in ENDED:
-            raise StudyError(
-                f"a fork needs a trial that has ended; {trial_id} is {self.row['status']}: resume its study first"
-            )
-        self.rows = read_epoch_rows(folder, trial_id)
-        self.policy: Policy = policy_from_json(self.row["schedule"])
-        self.config: dict[str, Any] = json.loads(self.row["config"])
-        self.seed = int(self.row["seed"])
-
-    def check(self, at_epoch: int, device: str) -> None:
-        """Refuse an epoch from which there is no way on, or another kind of device.
-
-        Raises:
-            StudyError: Saying which epochs there are.
-        """
-        last = len(self.rows) - (self.row["status"] == "diverged")
-        ended = f"{self.trial_id} {self.row['status']}" + (f": {self.row['reason']}" if self.row["reason"] else "")
-        if last == 0:
-            raise StudyError(f"a fork needs an epoch to go on from; {ended}: choose another trial")
-        if not isinstance(at_epoch, int) or isinstance(at_epoch, bool) or not 1 <= at_epoch <= last:
-            start = "; a new start is a study of its own" if at_epoch == 0 else ""
-            raise StudyError(
-                f"a fork goes on after one of the epochs 1..{last} of its trial ({ended}); got {at_epoch!r}{start}"
-            )
-        if self.row["device"] not in (None, device):
-            raise StudyError(
-                f"a fork runs on the kind of device of its trial; {self.trial_id} ran on {self.row['device']}, this "
-                f"would run on {device}: give as many gpus_per_trial as the study had"
-            )
-
-    def completed(self, tail: Sequence[Phase], at_epoch: int) -> list[Phase]:
-        """The phases of a tail; where they leave weight decay open, it goes on as in the last epoch before the fork.
-
-        Raises:
-            StudyError: There is no phase, or something else.
-        """
-        if not isinstance(tail, list | tuple) or not tail or not all(isinstance(phase, Phase) for phase in tail):
-            raise StudyError(f"the tail of a fork must be a list of one Phase or more, each with epochs; got {tail!r}")
-        before = [settings for settings, _ in told(self.policy, self.rows[:at_epoch], steps_per_epoch=1)][at_epoch - 1]
-        decay = {"weight_decay": at_step(before.weight_decay, 0)} | ({"decay": before.decay} if before.decay else {})
-        return [replace(phase, **decay) if phase.weight_decay is None else phase for phase in tail]
-
-    def notes(self) -> list[str]:
-        """What is to be said where its epochs cannot be inherited."""
-        then, now = json.loads(self.row["versions"] or "{}"), versions()
-        changed = [name for name in ("tune-regimes", "torch") if then.get(name, now.get(name)) != now.get(name)]
-        return [
-            f"{self.trial_id} was trained with {name} {then[name]}, not {now.get(name)}: its epochs are trained again"
-            for name in changed
-        ]
 
 
 class OneTrial(Source):

@@ -53,8 +53,11 @@ class Progress:
 
     @property
     def seconds_left(self) -> float | None:
-        """Estimated seconds to the end at the rate so far; None before there is one."""
-        return self.epochs_left / self.epochs_per_second if self.epochs_per_second else None
+        """Estimated seconds to the end, if as many of its epochs are inherited as so far; None before there is a rate."""
+        gone = self.epochs + self.epochs_inherited
+        if not self.epochs_per_second or not gone:
+            return None
+        return self.epochs_left * (self.epochs / gone) / self.epochs_per_second
 
 
 class ProgressCallback(Callback):

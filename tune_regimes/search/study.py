@@ -280,7 +280,7 @@ class Study:
             trial_id: The trial: completed, pruned or diverged.
             at_epoch: Epochs that stay as they are, 1 or more.
             tail: The phases that follow, each with its epochs. Where one leaves weight decay open, that of the last
-                epoch before the fork goes on.
+                epoch before the fork goes on, if the optimizer does too.
             storage: Where the study lies; None for where this object has run it last.
             on_progress: As for `run`.
             **options: As for `run`. Resources that are left out are those with which the study was begun.
