@@ -48,11 +48,20 @@ def test_show_of_an_adaptive_trial_shows_its_forecast(stored, command):
     assert "plateau: observations change these settings" in out
 
 
-def test_forks_are_among_the_best_and_settings_that_nothing_listed_has_are_left_out(complete, command):
-    fork = config_columns(fork_config({"at": 1}, "00000-s0", 2, "lr=0.1"))
-    complete.add(3, 0, 0.1, **fork)
-    assert "fork.trial" in command("best", complete.folder, "-n", "4")[1]
-    assert "fork.trial" not in command("best", complete.folder, "-n", "3")[1]
+def test_the_best_forks_are_listed_by_themselves(complete, command, command_json):
+    assert "fork" not in command("best", complete.folder)[1]
+    for seed, final in ((0, 0.1), (1, 0.99), (2, None)):
+        fork = config_columns(fork_config({"at": 1}, f"00000-s{seed}", 2, "lr=4.0,epochs=2"))
+        complete.add(3, seed, final, "completed" if final else "diverged", **fork)
+    _, out, _ = command("best", complete.folder, "-n", "1")
+    lines = [line.split() for line in out.splitlines()]
+    assert lines[1][:2] == ["1", "0.9050"]
+    assert lines[3:5] == [
+        ["fork", "test_accuracy", "of", "after", "epoch", "tail"],
+        ["00003-s1", "0.9900", "00000-s1", "2", "lr=4.0,epochs=2"],
+    ]
+    _, points = command_json("best", complete.folder)
+    assert [point["point"] for point in points] == [1, 0, 2, 3]
 
 
 def test_status_of_a_study_that_has_only_begun_shows_no_best(stored, command):

@@ -171,12 +171,26 @@ def best(args: Namespace) -> int:
         return 0
     _show_points(points, results.metric)
     output.line()
+    if not results.forks.empty:
+        _show_forks(results, args.n)
     show_best(results)
     return 0
 
 
+def _show_forks(results: "Results", count: int) -> None:
+    """The best forked trials by themselves: in a study of several seeds they rank behind its points."""
+    metric = f"final_{results.metric}"
+    valued = results.forks.dropna(subset=[metric]) if metric in results.forks else results.forks.iloc[:0]
+    ordered = valued.sort_values(metric, ascending=results.mode == "min", kind="stable").head(count)
+    columns = {"fork": "left", results.metric: "right", "of": "left", "after epoch": "right", "tail": "left"}
+    names = ("trial_id", metric, "config.fork.trial", "config.fork.epoch", "config.fork.tail")
+    rows = [[row[name] for name in names] for row in _records(ordered)]
+    output.table(columns, [[row[0], formatting.metric(row[1]), row[2], f"{row[3]:.0f}", row[4]] for row in rows])
+    output.line()
+
+
 def _show_points(points: Sequence[Row], metric: str) -> None:
-    named = [name for name in points[0] if name.startswith("config.")]
+    named = [name for name in points[0] if name.startswith("config.") and not name.startswith("config.fork.")]
     settings = [name for name in named if any(row[name] is not None for row in points)]
     columns = {"point": "right", metric: "right", "95 % interval": "left", "n": "right", "trials": "left"}
     columns |= {name.removeprefix("config."): _justified([row[name] for row in points]) for name in settings}

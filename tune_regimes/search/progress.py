@@ -53,7 +53,7 @@ class Progress:
 
     @property
     def seconds_left(self) -> float | None:
-        """Estimated seconds to the end, if as many of its epochs are inherited as so far; None before there is a rate."""
+        """Estimated seconds to the end, if epochs are inherited as often as so far; None before there is a rate."""
         gone = self.epochs + self.epochs_inherited
         if not self.epochs_per_second or not gone:
             return None
