@@ -72,8 +72,8 @@ def run(study: tr.Study, *, share: bool, slots: int) -> tuple[float, int]:
         began = time.perf_counter()
         results = study.run(folder, share=share, max_concurrent=slots)
         wall = time.perf_counter() - began
-    assert list(results.trials.status) == ["completed"] * study.trials
-    return wall, int(results.trials.epochs_trained.sum())
+        assert list(results.trials.status) == ["completed"] * study.trials
+        return wall, int(results.trials.epochs_trained.sum())
 
 
 def interval(ratios: Sequence[float]) -> tuple[float, float, float]:
