@@ -71,6 +71,8 @@ class RegimeASHA(FIFOScheduler):
             )
 
     References:
+        benchmarks/results/pruning.md: what these rules cost and bring on recorded curves, beside Ray's ASHA.
+
         Li et al., A System for Massively Parallel Hyperparameter Tuning, MLSys 2020 (ASHA).
     """
 
