@@ -50,6 +50,8 @@ class ScheduleTrainable(tune.Trainable):
         assert self._mistake is not None
         return {
             "epoch": 0,
+            "last_phase_epoch": 0,
+            "epochs_ahead": 0,
             self._job.metric: 0.0,
             "status": "fatal",
             "error": type(self._mistake).__name__,
