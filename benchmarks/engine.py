@@ -31,7 +31,7 @@ from typing import Any
 import torch
 import torchvision
 from engine_loops import BATCH, Case, our_loop, stock_loop
-from scipy.stats import t as student
+from ratios import interval
 from torch.utils.flop_counter import FlopCounterMode
 
 from tune_regimes.tasks import models
@@ -91,22 +91,11 @@ def summary(case: Case, seconds: dict[str, list[float]]) -> dict[str, Any]:
     trained = case.images // BATCH * BATCH
     speeds = {name: trained / statistics.median(values) for name, values in seconds.items()}
     best = max((name for name in seconds if name != "ours"), key=speeds.__getitem__)
-    logs = [math.log(theirs / ours) for ours, theirs in zip(seconds["ours"], seconds[best], strict=True)]
-    ratio, low, high = interval(logs)
+    ratios = [theirs / ours for ours, theirs in zip(seconds["ours"], seconds[best], strict=True)]
+    ratio, (low, high) = math.exp(statistics.median(map(math.log, ratios))), interval(ratios)
     fastest = min(min(values) for name, values in seconds.items() if name != "ours") / min(seconds["ours"])
     found = {"case": asdict(case), "images_per_second": speeds, "best_stock": best, "seconds": seconds}
-    return found | {"ratio": ratio, "low": low, "high": high, "fastest": fastest, "repeats": len(logs)}
-
-
-def interval(logs: list[float]) -> tuple[float, float, float]:
-    """Median ratio, and the 95 % interval of the geometric mean by Student's t."""
-    middle = statistics.mean(logs)
-    half = (
-        float(student.ppf(0.975, len(logs) - 1)) * statistics.stdev(logs) / math.sqrt(len(logs))
-        if logs[1:]
-        else math.inf
-    )
-    return math.exp(statistics.median(logs)), math.exp(middle - half), math.exp(middle + half)
+    return found | {"ratio": ratio, "low": low, "high": high, "fastest": fastest, "repeats": len(ratios)}
 
 
 def matrix_peak(dtype: str, size: int = 8192) -> float:

@@ -15,15 +15,15 @@ sharing costs nothing. Sides take turns within a repeat.
 
 import argparse
 import json
-import math
 import os
 import platform
+import statistics
 import tempfile
 import time
-from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
+from ratios import interval
 from ray import tune
 
 import tune_regimes as tr
@@ -76,18 +76,6 @@ def run(study: tr.Study, *, share: bool, slots: int) -> tuple[float, int]:
         return wall, int(results.trials.epochs_trained.sum())
 
 
-def interval(ratios: Sequence[float]) -> tuple[float, float, float]:
-    """Geometric mean of ratios and its 95 % interval, Student's t over their logarithms."""
-    from scipy import stats
-
-    logs = [math.log(ratio) for ratio in ratios]
-    mean = sum(logs) / len(logs)
-    if len(logs) < 2:
-        return math.exp(mean), math.nan, math.nan
-    spread = stats.t.ppf(0.975, len(logs) - 1) * stats.tstd(logs) / math.sqrt(len(logs))
-    return math.exp(mean), math.exp(mean - spread), math.exp(mean + spread)
-
-
 def measure(name: str, arguments: argparse.Namespace) -> dict:
     """One row: epochs, and wall times of both sides."""
     from tune_regimes.sharing.plan import make_plan
@@ -104,7 +92,8 @@ def measure(name: str, arguments: argparse.Namespace) -> dict:
             wall, epochs = run(study, share=share, slots=arguments.slots)
             walls[share].append(wall)
             trained = epochs if share else trained
-    mean, low, high = interval([off / on for off, on in zip(walls[False], walls[True], strict=True)])
+    ratios = [off / on for off, on in zip(walls[False], walls[True], strict=True)]
+    mean, (low, high) = statistics.geometric_mean(ratios), interval(ratios)
     return {
         "study": name,
         "trials": len(trials),

@@ -19,6 +19,7 @@ import argparse
 import json
 import os
 import platform
+import statistics
 import tempfile
 import time
 from functools import partial
@@ -28,8 +29,8 @@ from typing import Any
 
 import numpy as np
 import ray
+from ratios import interval
 from ray import tune
-from sharing import interval
 
 import tune_regimes as tr
 from search_spaces.two_regimes import RATES, THREE_STEP, transition_schedule
@@ -228,10 +229,10 @@ def main() -> None:
             if results is not None:
                 found[side] = results
         best = compare_best(found["ours"], found["pruned"])
-        ratios = {
-            side: interval([stock / ours for stock, ours in zip(walls["stock"], walls[side], strict=True)])
-            for side in ("ours", "pruned")
-        }
+        ratios = {}
+        for side in ("ours", "pruned"):
+            each = [stock / ours for stock, ours in zip(walls["stock"], walls[side], strict=True)]
+            ratios[side] = (statistics.geometric_mean(each), *interval(each))
         if arguments.output:
             write(arguments, study, walls, ratios, best, found)
     for side, (mean, low, high) in ratios.items():

@@ -139,17 +139,24 @@ def meanwhile(act):
         thread.join()
 
 
-def test_a_trial_whose_worker_is_killed_goes_on_from_its_last_state(driver, quiet, tmp_path, ray_cluster):
-    killed, storage = [], Storage(tmp_path).child("killed")
+@contextmanager
+def one_worker_killed(folder, epochs):
+    """Kills one worker of this process once a study has stored so many epochs; gives the killed process ids."""
+    killed, storage = [], Storage(folder).child("killed")
 
     def kill_one():
-        if epochs_stored(storage) >= 40:
+        if epochs_stored(storage) >= epochs:
             for pid in workers_of(os.getpid())[:1]:
                 os.kill(pid, signal.SIGKILL)
                 killed.append(pid)
         return bool(killed)
 
     with meanwhile(kill_one):
+        yield killed
+
+
+def test_a_trial_whose_worker_is_killed_goes_on_from_its_last_state(driver, quiet, tmp_path, ray_cluster):
+    with one_worker_killed(tmp_path, epochs=40) as killed:
         results = driver[1].study().run(tmp_path, save_every=0.0)
     assert killed, "the study ended before a worker could be killed"
     assert (results.trials.status == "completed").all()
@@ -159,16 +166,7 @@ def test_a_trial_whose_worker_is_killed_goes_on_from_its_last_state(driver, quie
 def test_when_the_owner_of_a_shared_prefix_dies_for_good_the_others_end_and_it_can_be_run_again(
     driver, quiet, tmp_path, ray_cluster
 ):
-    killed, storage = [], Storage(tmp_path).child("killed")
-
-    def kill_one():
-        if epochs_stored(storage) >= 2:
-            for pid in workers_of(os.getpid())[:1]:
-                os.kill(pid, signal.SIGKILL)
-                killed.append(pid)
-        return bool(killed)
-
-    with meanwhile(kill_one):
+    with one_worker_killed(tmp_path, epochs=2):
         results = driver[1].study().run(tmp_path, save_every=0.0, max_failures=0)
     (failed,) = results.trials[results.trials.status == "failed"].itertuples()
     assert failed.reason

@@ -6,10 +6,8 @@ from typing import Any
 
 from tune_regimes.results.tables import read_epoch_rows, read_trial
 from tune_regimes.schedule import Policy, Settings, at_step, policy_from_json, told
+from tune_regimes.sharing.tree import STEPS
 from tune_regimes.storage import Storage
-
-STEPS = 7
-"""Steps an epoch at which schedules are compared, whatever the task has: ramps show at any number above one."""
 
 Row = Mapping[str, Any]
 Place = tuple[int, int]

@@ -1,5 +1,6 @@
 """Checks of what a user writes into a schedule: each returns the clean value or says what to change."""
 
+import json
 import math
 from collections.abc import Collection
 from numbers import Integral, Real
@@ -120,6 +121,20 @@ def check_choice(name: str, value: object, choices: Collection[str]) -> None:
     """
     if not isinstance(value, str) or value not in choices:
         raise ScheduleError(f"{name} must be a known name: received {value!r}. Choose one of: {', '.join(choices)}.")
+
+
+def decode_json(text: str) -> Any:
+    """Return what JSON text holds.
+
+    Raises:
+        ScheduleError: The text is not JSON.
+    """
+    try:
+        return json.loads(text)
+    except (TypeError, ValueError) as error:
+        raise ScheduleError(
+            f"a schedule must be JSON text: received {text!r} ({error}). Write it with to_json()."
+        ) from error
 
 
 def check_fields(

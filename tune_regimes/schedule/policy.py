@@ -5,8 +5,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from tune_regimes.errors import ScheduleError
-from tune_regimes.schedule.checks import check_choice
+from tune_regimes.schedule.checks import check_choice, decode_json
 from tune_regimes.schedule.settings import Settings
 
 if TYPE_CHECKING:
@@ -93,13 +92,7 @@ def policy_from_json(text: str) -> Policy:
         >>> type(policy_from_json(policy.forecast().to_json())).__name__
         'Schedule'
     """
-    try:
-        received = json.loads(text)
-    except (TypeError, ValueError) as error:
-        raise ScheduleError(
-            f"a schedule must be JSON text: received {text!r} ({error}). Write it with to_json()."
-        ) from error
-    return policy_from_dict(received)
+    return policy_from_dict(decode_json(text))
 
 
 def policy_from_dict(received: object) -> Policy:

@@ -1,6 +1,5 @@
 """A schedule: phases in order, and what each epoch of training is told."""
 
-import json
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -9,7 +8,7 @@ from itertools import accumulate
 from typing import Any
 
 from tune_regimes.errors import ScheduleError
-from tune_regimes.schedule.checks import check_count, check_fields
+from tune_regimes.schedule.checks import check_count, check_fields, decode_json
 from tune_regimes.schedule.phases import Phase
 from tune_regimes.schedule.policy import Policy
 from tune_regimes.schedule.settings import Settings, at_step
@@ -152,13 +151,7 @@ class Schedule(Policy):
         Raises:
             ScheduleError: The text is not JSON or does not describe a schedule.
         """
-        try:
-            received = json.loads(text)
-        except (TypeError, ValueError) as error:
-            raise ScheduleError(
-                f"a schedule must be JSON text: received {text!r} ({error}). Write it with to_json()."
-            ) from error
-        return cls.from_dict(received)
+        return cls.from_dict(decode_json(text))
 
 
 def drops_buffers(before: Settings, after: Settings, steps_per_epoch: int) -> bool:

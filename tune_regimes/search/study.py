@@ -34,7 +34,8 @@ class Study:
         seeds: Seeds per config: a number (0..n-1) or the seeds themselves.
         metric: Column of the epochs table to optimise, such as ``"test_accuracy"``.
         mode: ``"max"`` or ``"min"``.
-        scheduler: ``"fifo"``, ``"asha"``, ``"hyperband"`` or a Ray scheduler with ``time_attr="epoch"``.
+        scheduler: ``"fifo"``, ``"asha"``, ``"regime_asha"``, ``"hyperband"``, or a scheduler of Ray's with
+            ``time_attr="epoch"``.
         searcher: ``"random"``, ``"grid"`` or ``"optuna"`` (TPE).
         cost: What a TPE search keeps small beside the metric: None, or ``"epochs"`` of the schedule that a trial goes
             through, whoever trains them. See `Results.pareto`.

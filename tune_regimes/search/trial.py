@@ -44,7 +44,7 @@ class TrialRun:
         self._trajectory: Trajectory | None = None
         self.rows: list[Row] = []
         self._history: list[Epoch] = []
-        self._replayed = self._reported = self._written = self._trained = 0
+        self._replayed = self._written = self._trained = 0
         self.status, self.reason = "running", ""
         self._departed = False
         self._begin()
@@ -76,7 +76,7 @@ class TrialRun:
 
     def skip(self, epochs: int) -> None:
         """Do not report that many inherited epochs: the scheduler has seen them."""
-        self._replayed = self._reported = max(self._replayed, min(epochs, len(self.rows)))
+        self._replayed = max(self._replayed, min(epochs, len(self.rows)))
 
     def _take(self, epoch: Epoch) -> bool:
         """Enter an epoch, trained or inherited, and go one epoch further; whether an adaptive policy left its path."""
@@ -110,10 +110,11 @@ class TrialRun:
         Returns:
             The report: ``epoch``, ``status``, ``done``, the study's metric, never a NaN, and what the driver needs.
         """
-        self._trained = 0
-        if self._replayed < len(self.rows):
+        self._trained, before = 0, self._replayed
+        if before < len(self.rows):
             self._replayed = self._next_replayed()
-        if self._replayed == len(self.rows) and self.status == "running" and not self._is_due(self._replayed):
+        due = self._replayed > before and self._acts_on(self._replayed)
+        if self._replayed == len(self.rows) and self.status == "running" and not due:
             self._train()
         if self._replayed == len(self.rows) and self.status != "running":
             self._finish()
@@ -129,12 +130,6 @@ class TrialRun:
         ladder = self.job.ladder
         return self.job.report_every == 0 if ladder is None else ladder.acts_at(self._progress(self.rows[number - 1]))
 
-    def _is_due(self, number: int) -> bool:
-        """Whether inherited epochs up to this one are to be reported before others are trained."""
-        due = number > self._reported and self._acts_on(number)
-        self._reported = max(self._reported, number)
-        return due
-
     def _train(self) -> None:
         trajectory = self._caught_up()
         began = time.monotonic()
@@ -143,7 +138,7 @@ class TrialRun:
             over = self.status != "running" or stored or self._acts_on(len(self.rows))
             if over or time.monotonic() - began >= self.job.report_every:
                 break
-        self._replayed = self._reported = len(self.rows)
+        self._replayed = len(self.rows)
         if self.status == "running" and time.monotonic() - self._saved_at >= self.job.save_every:
             self.save()
 
@@ -169,14 +164,19 @@ class TrialRun:
             self._trajectory = trajectory = self._place.trajectory(self.spec.seed)
             self._place.check_quota(trajectory, self.spec.schedule)
             self._states.restore(trajectory, self._root, self._history)
-            again, self.rows = self._history[trajectory.epoch :], self.rows[: trajectory.epoch]
-            self._history = self._history[: trajectory.epoch]
-            self._course = self._place.course(self.spec)
-            for epoch in self._history:
-                self._course = self._course.after(epoch.record)
-            for _ in again:
-                self._train_epoch(trajectory)
+            if trajectory.epoch < len(self._history):
+                self._train_again(trajectory)
         return self._trajectory
+
+    def _train_again(self, trajectory: Trajectory) -> None:
+        """Go back to where the trajectory stands, and train what was inherited from there on, to the same values."""
+        again, self.rows = self._history[trajectory.epoch :], self.rows[: trajectory.epoch]
+        self._history = self._history[: trajectory.epoch]
+        self._course = self._place.course(self.spec)
+        for epoch in self._history:
+            self._course = self._course.after(epoch.record)
+        for _ in again:
+            self._train_epoch(trajectory)
 
     def _report(self) -> dict[str, Any]:
         row = self.rows[self._replayed - 1]

@@ -33,16 +33,16 @@ class Prefixes:
             stored prefix with a state has.
         """
         adaptive = start.policy.adaptive
-        known = list(self._followed(start)) if adaptive else self._stored(start, HISTORY)
+        keys = () if adaptive else _keys(start)
+        known = list(self._followed(start)) if adaptive else self._stored(keys, HISTORY)
         if known and (len(known) == start.policy.epochs or has_diverged(known[-1].record)):
             return known
         if adaptive:
             return known[: self.shelf.longest([start.key, *(epoch.key for epoch in known)]) or 0]
-        return self._stored(start, STATE)
+        return self._stored(keys, STATE)
 
-    def _stored(self, start: Course, kind: str) -> list[Epoch]:
+    def _stored(self, keys: Sequence[str], kind: str) -> list[Epoch]:
         """The history of the longest prefix under which an entry of a kind lies; damaged ones are passed over."""
-        keys = _keys(start)
         while (number := self.shelf.longest(keys, kind)) is not None:
             history = self.shelf.history(keys[number])
             if history is not None:
