@@ -1,0 +1,1 @@
+"""The papers' closed forms and toy models, beside the simulations that they predict. NumPy only."""
