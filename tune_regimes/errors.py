@@ -30,3 +30,7 @@ class StudyError(UsageError):
 
 class ResourceError(UsageError):
     """More CPUs or GPUs asked for than the cluster has."""
+
+
+class TheoryError(UsageError):
+    """A closed form or toy model asked for outside the range in which it holds."""
