@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 import tune_regimes as tr
 from tune_regimes.schedule import families
+from tune_regimes.schedule.optimizers import OPTIMIZER_FAMILIES
 from tune_regimes.schedule.ramps import resolve
-from tune_regimes.schedule.settings import OPTIMIZER_FAMILIES
 from tune_regimes.sharing import key_chain, root_key
 
 ROOT = root_key({"seed": 0})

@@ -14,14 +14,34 @@ PHASES = st.builds(
     momentum=st.one_of(st.none(), NUMBERS),
     weight_decay=st.one_of(st.none(), NUMBERS),
     epochs=st.integers(1, 99),
-    optimizer=st.sampled_from(["sgd", "adam", "adamw"]),
+    optimizer=st.sampled_from(["sgd", "adam", "adamw", "muon"]),
     momentum_rule=st.sampled_from(["keep", "reset"]),
     decay=st.sampled_from(["all", "kernels"]),
     clip_norm=st.one_of(st.none(), st.floats(0.1, 10)),
 )
 
+SECOND_ORDER = st.one_of(
+    st.builds(
+        Phase,
+        lr=NUMBERS,
+        optimizer=st.just("lbfgs"),
+        history_size=st.integers(1, 20),
+        max_iter=st.integers(1, 20),
+        line_search=st.sampled_from(["none", "strong_wolfe"]),
+        batches_per_step=st.integers(1, 400),
+    ),
+    st.builds(
+        Phase,
+        lr=NUMBERS,
+        momentum=NUMBERS,
+        optimizer=st.just("kfac"),
+        damping=st.floats(1e-6, 1),
+        refresh=st.integers(1, 99),
+    ),
+)
 
-@given(PHASES)
+
+@given(st.one_of(PHASES, SECOND_ORDER))
 def test_what_is_written_is_read_back_equal(phase):
     assert phase_from_text(phase_to_text(phase)) == phase
 
@@ -44,6 +64,8 @@ def test_a_line_may_have_spaces_and_every_field():
         ("lr=nan", "lr must be a number: received 'nan'"),
         ("lr=0.1,epochs=2.5", "epochs must be a whole number: received '2.5'"),
         ("lr=0.1,epochs=0", "epochs of a phase must be an integer of at least 1"),
+        ("lr=0.1,optimizer=lbfgs,max_iter=few", "max_iter must be a whole number: received 'few'"),
+        ("lr=0.1,optimizer=kfac,damping=some", "damping must be a number: received 'some'"),
         ("lr=0.1,nesterov=yes", "nesterov must be true or false: received 'yes'"),
         ("lr=cosine:0.1", "a ramp is written as cosine:0.1:0: received lr=cosine:0.1"),
         ("lr=round:0.1:0", "kind of ramp must be a known name: received 'round'"),

@@ -1,5 +1,6 @@
 """A phase resolves its values epoch by epoch and refuses what its optimizer cannot do."""
 
+import json
 import math
 
 import pytest
@@ -19,7 +20,10 @@ def test_weight_decay_can_ramp_too():
     assert phase.settings(0, steps_per_epoch=2).weight_decay == (0.0, 5e-4)
 
 
-@pytest.mark.parametrize(("optimizer", "momentum"), [("sgd", 0.0), ("adam", 0.9), ("adamw", 0.9), ("adadelta", 0.0)])
+@pytest.mark.parametrize(
+    ("optimizer", "momentum"),
+    [("sgd", 0.0), ("adam", 0.9), ("adamw", 0.9), ("adadelta", 0.0), ("muon", 0.95), ("lbfgs", 0.0), ("kfac", 0.0)],
+)
 def test_a_momentum_that_is_not_given_is_the_default_of_torch(optimizer, momentum):
     assert Phase(lr=0.1, optimizer=optimizer, epochs=1).settings(0, 1).momentum == momentum
 
@@ -66,6 +70,13 @@ def test_the_name_of_a_phase_is_no_part_of_its_settings():
             {"momentum": 0.9, "optimizer": "adadelta"},
             "has no momentum: received momentum=0.9. Leave it out, or set rho",
         ),
+        ({"momentum": 0.9, "optimizer": "lbfgs"}, r"lbfgs has no momentum: received momentum=0\.9\. Leave it out\.$"),
+        ({"max_iter": 9}, "max_iter belongs to lbfgs: received max_iter=9 with optimizer='sgd'. Leave"),
+        (
+            {"damping": 0.1, "optimizer": "lbfgs"},
+            "damping belongs to kfac: received damping=0.1 with optimizer='lbfgs'",
+        ),
+        ({"batches_per_step": 0}, "batches_per_step must be an integer of at least 1: received 0. A step"),
         ({"name": 1}, "name of a phase must be a string: received 1. Put it in quotes"),
     ],
 )
@@ -121,3 +132,25 @@ def test_a_phase_without_ramps_is_only_shorter():
 def test_ramps_end_with_the_phase_or_after_it():
     with pytest.raises(ScheduleError, match="ramp_epochs must be an integer of at least 5: received 4"):
         Phase(lr=Ramp("linear", 0.1, 0.0), epochs=5, ramp_epochs=4)
+
+
+def test_as_many_batches_per_step_as_an_epoch_has_or_more_are_the_same_full_batch():
+    told = [Phase(lr=Ramp("linear", 0.4, 0.0), epochs=2, batches_per_step=n).settings(1, 4) for n in (4, 9)]
+    assert told[0] == told[1]
+    assert (told[0].lr, told[0].batches_per_step) == (0.2, 4)
+
+
+@pytest.mark.parametrize(
+    "phase",
+    [
+        Phase(lr=1.0, optimizer="lbfgs", history_size=5, max_iter=9, line_search="strong_wolfe", batches_per_step=8),
+        Phase(lr=0.1, optimizer="kfac", momentum=0.9, damping=1e-3, refresh=5, epochs=3),
+        Phase(lr=0.02, optimizer="muon", weight_decay=0.1),
+    ],
+)
+def test_a_phase_of_the_small_step_optimizers_survives_json(phase):
+    assert Phase.from_dict(json.loads(json.dumps(phase.to_dict()))) == phase
+
+
+def test_a_phase_that_uses_nothing_new_is_written_as_it_always_was():
+    assert list(Phase(lr=0.1).to_dict())[-1] == "ramp_epochs"

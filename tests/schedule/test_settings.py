@@ -6,6 +6,7 @@ import pytest
 
 from tune_regimes.errors import ScheduleError
 from tune_regimes.schedule import Settings, at_step
+from tune_regimes.schedule.optimizers import OPTIMIZER_FAMILIES
 
 
 def test_values_per_step_that_are_all_equal_become_one_value():
@@ -21,6 +22,10 @@ def test_values_per_step_that_are_all_equal_become_one_value():
         ("adamw", {"nesterov": True, "rho": 0.5}),
         ("adadelta", {"momentum": 0.9, "nesterov": True, "beta2": 0.5}),
         ("sgd", {"decay": "kernels"}),
+        ("sgd", {"history_size": 3, "max_iter": 9, "line_search": "strong_wolfe", "damping": 0.1, "refresh": 5}),
+        ("muon", {"nesterov": True, "beta2": 0.5, "eps": 1e-3, "damping": 0.1}),
+        ("lbfgs", {"momentum": 0.9, "nesterov": True, "refresh": 5}),
+        ("kfac", {"nesterov": True, "beta2": 0.5, "max_iter": 9}),
     ],
 )
 def test_what_the_optimizer_does_not_use_is_no_part_of_the_settings(optimizer, unused):
@@ -43,6 +48,14 @@ def test_what_the_optimizer_does_not_use_is_no_part_of_the_settings(optimizer, u
         ("sgd", {"clip_norm": 1.0}),
         ("sgd", {"lr": (0.1, 0.2)}),
         ("sgd", {"reset": True}),
+        ("muon", {"momentum": 0.5}),
+        ("lbfgs", {"history_size": 3}),
+        ("lbfgs", {"max_iter": 9}),
+        ("lbfgs", {"line_search": "strong_wolfe"}),
+        ("kfac", {"momentum": 0.5}),
+        ("kfac", {"damping": 0.1}),
+        ("kfac", {"refresh": 5}),
+        *(("sgd", used) for used in ({"batches_per_step": 2}, {"average": (0.0, 1.0)}, {"adopt": 1.0})),
     ],
 )
 def test_what_the_optimizer_uses_is_part_of_the_settings(optimizer, used):
@@ -73,6 +86,10 @@ def test_an_eps_that_is_not_given_is_the_default_of_torch(optimizer, eps):
         Settings("sgd", lr=(0.1, 0.2), momentum=0.9, nesterov=True, weight_decay=1e-4, decay="kernels", clip_norm=1.0),
         Settings("adamw", lr=1e-3, momentum=(0.8, 0.9), weight_decay=0.1, reset=True),
         Settings("adadelta", lr=1.0, rho=0.95),
+        Settings("sgd", lr=(0.1, 0.2, 0.3), batches_per_step=2, average=(0.99, 0.01), adopt=1.1),
+        Settings("muon", lr=0.02, weight_decay=0.1),
+        Settings("lbfgs", lr=1.0, history_size=5, max_iter=8, line_search="strong_wolfe"),
+        Settings("kfac", lr=0.1, momentum=0.9, damping=1e-3, refresh=5, reset=True),
     ],
 )
 def test_settings_survive_json(settings):
@@ -80,8 +97,20 @@ def test_settings_survive_json(settings):
 
 
 def test_optimizers_that_share_buffers_are_one_family():
-    families = {name: Settings(name, lr=0.1).family for name in ("sgd", "adam", "adamw", "adadelta")}
-    assert families == {"sgd": "sgd", "adam": "adam", "adamw": "adam", "adadelta": "adadelta"}
+    families = {name: Settings(name, lr=0.1).family for name in OPTIMIZER_FAMILIES}
+    assert families.pop("adamw") == "adam"
+    assert all(name == family for name, family in families.items())
+
+
+def test_settings_that_use_nothing_new_are_written_as_they_always_were():
+    written = Settings("sgd", lr=0.1, momentum=0.9, weight_decay=1e-4).to_dict()
+    assert list(written) == ["optimizer", "lr", "weight_decay", "momentum", "nesterov", "decay"]
+
+
+def test_batches_that_share_a_step_take_the_value_of_the_first():
+    told = Settings("sgd", lr=(0.1, 0.2, 0.3, 0.4, 0.5), momentum=(0.5, 0.6, 0.5, 0.7, 0.5), batches_per_step=2)
+    assert (told.lr, told.momentum) == ((0.1, 0.1, 0.3, 0.3, 0.5), 0.5)
+    assert Settings("sgd", lr=(0.1, 0.2), batches_per_step=2) == Settings("sgd", lr=0.1, batches_per_step=2)
 
 
 def test_a_step_has_its_own_value_or_that_of_the_epoch():
@@ -98,6 +127,17 @@ def test_a_step_has_its_own_value_or_that_of_the_epoch():
         ({"momentum": 1.0}, r"momentum must lie in \[0, 1\): received 1.0. Give"),
         ({"weight_decay": -1.0}, "weight_decay must be finite and at least 0: received -1.0. Give"),
         ({"clip_norm": 0.0}, "clip_norm must be finite and above 0: received 0.0. Give"),
+        ({"history_size": 0}, "history_size must be an integer of at least 1: received 0. Keep"),
+        ({"max_iter": 1.5}, "max_iter must be an integer of at least 1: received 1.5. Give"),
+        ({"refresh": 0}, "refresh must be an integer of at least 1: received 0. Give"),
+        ({"batches_per_step": 0}, "batches_per_step must be an integer of at least 1: received 0. A step"),
+        ({"damping": 0.0}, "damping must be finite and above 0: received 0.0. Give"),
+        ({"line_search": "armijo"}, "line search must be a known name: received 'armijo'. Choose one of: none, strong"),
+        ({"average": 1.0}, r"average must be a pair \(keep, weight\): received 1.0. Give two"),
+        ({"average": (1.1, 1.0)}, r"keep of an average must lie in \[0, 1\]: received 1.1. Give"),
+        ({"average": (1.0, 0.0)}, "weight of an average must be finite and above 0: received 0.0. Give"),
+        ({"adopt": -1.0}, "adopt must be finite and at least 0: received -1.0. Give"),
+        ({"lr": (0.1, -0.1), "batches_per_step": 2}, "lr must be finite and at least 0: received -0.1. Give"),
         ({"decay": "biases"}, "decay must be a known name: received 'biases'. Choose one of: all, kernels"),
         (
             {"lr": (0.1, 0.2), "momentum": (0.1, 0.2, 0.3)},

@@ -12,8 +12,8 @@ from tune_regimes.schedule.ramps import Ramp
 EXAMPLE = "lr=1e-3,momentum=0.99,epochs=20"
 
 _RAMPED = ("lr", "momentum", "weight_decay")
-_COUNTS = ("epochs", "ramp_epochs")
-_TEXTS = ("optimizer", "momentum_rule", "decay", "name")
+_COUNTS = ("epochs", "ramp_epochs", "history_size", "max_iter", "refresh", "batches_per_step")
+_TEXTS = ("optimizer", "momentum_rule", "decay", "name", "line_search")
 _TRUTHS = {"true": True, "false": False}
 
 

@@ -6,11 +6,19 @@ from typing import Any
 
 from tune_regimes.errors import ScheduleError
 from tune_regimes.schedule.checks import check_choice, check_count, check_fields, check_flag, check_number
+from tune_regimes.schedule.optimizers import DEFAULT_MOMENTUM, OPTIMIZER_FAMILIES, USED, check_options
 from tune_regimes.schedule.ramps import Ramp, Value, resolve
-from tune_regimes.schedule.settings import DECAYS, DEFAULT_MOMENTUM, OPTIMIZER_FAMILIES, Settings
+from tune_regimes.schedule.settings import DECAYS, Settings
 
 MOMENTUM_RULES = ("keep", "reset")
 _VALUES = ("lr", "momentum", "weight_decay")
+_SHARED = (
+    "optimizer", "nesterov", "beta2", "eps", "rho", "decay", "clip_norm",
+    "history_size", "max_iter", "line_search", "damping", "refresh",
+)  # fmt: skip
+_OWNED = ("nesterov", "history_size", "max_iter", "line_search", "damping", "refresh")
+_WRITTEN_WHERE_USED = (*_OWNED[1:], "batches_per_step")
+_INSTEAD_OF_MOMENTUM = {"adadelta": ", or set rho instead", "lbfgs": ""}
 
 
 @dataclass(frozen=True)
@@ -19,11 +27,11 @@ class Phase:
 
     Args:
         lr: Learning rate, a number or a `Ramp`.
-        momentum: Momentum in the form of ``torch.optim.SGD``, beta1 for adam and adamw; None is the default of
-            ``torch.optim`` (0.9 for adam and adamw, else 0).
+        momentum: Momentum in the form of ``torch.optim.SGD``, beta1 for adam and adamw, that of Muon; None is the
+            default of ``torch.optim`` (0.9 for adam and adamw, 0.95 for muon, else 0).
         weight_decay: Weight decay; None leaves it to the family that builds the schedule, else 0.
         epochs: Length of the phase; None leaves it to the family that builds the schedule.
-        optimizer: "sgd", "adam", "adamw" or "adadelta".
+        optimizer: "sgd", "adam", "adamw", "adadelta", "muon", "lbfgs" or "kfac": see `Settings`.
         nesterov: Nesterov momentum (sgd only).
         beta2: Decay of the second moment (adam, adamw).
         eps: Term added to the denominator; None is the default of ``torch.optim``.
@@ -34,6 +42,13 @@ class Phase:
         clip_norm: Largest L2 norm of the gradient; None for no clipping.
         name: A label such as "large-step"; no part of the curve.
         ramp_epochs: Epochs over which the ramps run, where the phase ends before they do; None is the whole phase.
+        history_size: Pairs of updates that L-BFGS remembers.
+        max_iter: Iterations of L-BFGS in a step.
+        line_search: "none" or "strong_wolfe" (lbfgs only).
+        damping: Added to the factors of K-FAC, so that they can be inverted.
+        refresh: Optimizer steps between two computations of the factors of K-FAC.
+        batches_per_step: Successive batches whose mean gradient makes one step; as many as an epoch has, or more, are
+            full-batch training. Ramps are read at the first batch of each group.
 
     Raises:
         ScheduleError: A value outside its range, an unknown name, a phase of no epochs, or a setting that the
@@ -61,6 +76,12 @@ class Phase:
     clip_norm: float | None = None
     name: str = ""
     ramp_epochs: int | None = None
+    history_size: int = 10
+    max_iter: int = 4
+    line_search: str = "none"
+    damping: float = 1e-2
+    refresh: int = 20
+    batches_per_step: int = 1
 
     def __post_init__(self) -> None:
         check_choice("optimizer", self.optimizer, OPTIMIZER_FAMILIES)
@@ -77,7 +98,7 @@ class Phase:
 
         Args:
             epoch: Epoch of the phase, from 0.
-            steps_per_epoch: Optimizer steps of an epoch.
+            steps_per_epoch: Batches of an epoch.
 
         Returns:
             The settings, with `reset` False: what enters the phase is the schedule's to know.
@@ -91,8 +112,8 @@ class Phase:
             name: resolve(value, epoch, self.ramp_epochs or epochs, steps_per_epoch)
             for name, value in (("lr", self.lr), ("momentum", self.beta1), ("weight_decay", self.weight_decay or 0.0))
         }
-        names = ("optimizer", "nesterov", "beta2", "eps", "rho", "decay", "clip_norm")
-        return Settings(**{name: getattr(self, name) for name in names}, **values)
+        values["batches_per_step"] = min(self.batches_per_step, steps_per_epoch)
+        return Settings(**{name: getattr(self, name) for name in _SHARED}, **values)
 
     @property
     def length(self) -> int:
@@ -122,11 +143,13 @@ class Phase:
     @property
     def beta1(self) -> Value:
         """The momentum, with the optimizer's default filled in."""
-        return DEFAULT_MOMENTUM[self.optimizer] if self.momentum is None else self.momentum
+        return DEFAULT_MOMENTUM.get(self.optimizer, 0.0) if self.momentum is None else self.momentum
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the phase as a JSON object."""
-        return asdict(self)
+        """Return the phase as a JSON object; what only few optimizers use is there where it is set."""
+        defaults = _defaults()
+        values = asdict(self)
+        return {name: v for name, v in values.items() if name not in _WRITTEN_WHERE_USED or v != defaults[name]}
 
     @classmethod
     def from_dict(cls, received: object) -> "Phase":
@@ -141,6 +164,7 @@ class Phase:
 
     def _checked(self) -> dict[str, Any]:
         checked: dict[str, Any] = {
+            **check_options(self),
             "lr": _check_value("lr", self.lr),
             "beta2": check_number("beta2", self.beta2, below=1.0),
             "rho": check_number("rho", self.rho, below=1.0),
@@ -171,13 +195,22 @@ def _check_value(name: str, value: object, *, below: float = math.inf) -> Value:
     return value
 
 
+def _defaults() -> dict[str, Any]:
+    return {field.name: field.default for field in fields(Phase)}
+
+
 def _refuse_unused(phase: Phase) -> None:
-    if phase.nesterov and phase.optimizer != "sgd":
+    family, defaults = OPTIMIZER_FAMILIES[phase.optimizer], _defaults()
+    for name in _OWNED:
+        value = getattr(phase, name)
+        if value != defaults[name] and name not in USED[family]:
+            owner = next(owner for owner, used in USED.items() if name in used)
+            raise ScheduleError(
+                f"{name} belongs to {owner}: received {name}={value!r} with optimizer={phase.optimizer!r}. "
+                "Leave one of them out."
+            )
+    if "momentum" not in USED[family] and phase.beta1 != 0.0:
         raise ScheduleError(
-            f"nesterov belongs to sgd: received nesterov=True with optimizer={phase.optimizer!r}. "
-            "Leave one of them out."
-        )
-    if phase.optimizer == "adadelta" and phase.beta1 != 0.0:
-        raise ScheduleError(
-            f"adadelta has no momentum: received momentum={phase.momentum!r}. Leave it out, or set rho instead."
+            f"{phase.optimizer} has no momentum: received momentum={phase.momentum!r}. "
+            f"Leave it out{_INSTEAD_OF_MOMENTUM[phase.optimizer]}."
         )

@@ -9,6 +9,7 @@ from typing import Any
 
 from tune_regimes.errors import ScheduleError
 from tune_regimes.schedule.checks import check_count, check_fields, decode_json
+from tune_regimes.schedule.optimizers import VELOCITY_ONLY
 from tune_regimes.schedule.phases import Phase
 from tune_regimes.schedule.policy import Policy
 from tune_regimes.schedule.settings import Settings, at_step
@@ -84,8 +85,8 @@ class Schedule(Policy):
 
         Returns:
             The settings. `reset` is True only where it changes something: the phase that begins asks for it, its
-            optimizer is of the family of the phase before, and with sgd both the last step before and the first step
-            of the phase have momentum (a step without momentum leaves no buffer).
+            optimizer is of the family of the phase before, and with sgd and kfac both the last step before and the
+            first step of the phase have momentum (a step without momentum leaves no buffer).
 
         Raises:
             ScheduleError: The schedule has no such epoch, or an epoch has no step.
@@ -159,7 +160,7 @@ def drops_buffers(before: Settings, after: Settings, steps_per_epoch: int) -> bo
     if before.family != after.family:
         return False
     last, first = at_step(before.momentum, steps_per_epoch - 1), at_step(after.momentum, 0)
-    return after.family != "sgd" or (last != 0.0 and first != 0.0)
+    return after.family not in VELOCITY_ONLY or (last != 0.0 and first != 0.0)
 
 
 def _complete(phase: Phase) -> Phase:

@@ -23,6 +23,12 @@ class SteadyOptions(TypedDict, total=False):
     momentum_rule: str
     decay: str
     clip_norm: float | None
+    history_size: int
+    max_iter: int
+    line_search: str
+    damping: float
+    refresh: int
+    batches_per_step: int
 
 
 class PhaseOptions(SteadyOptions, total=False):
