@@ -34,6 +34,14 @@ EXAMPLES = {
     "exponential": lambda: tr.exponential(epochs=6, lr=0.1, gamma=0.8, clip_norm=1.0),
     "wsd": lambda: tr.wsd(epochs=6, lr=0.1, warmup=1, cooldown=2, optimizer="adamw", weight_decay=0.1),
     "one_cycle": lambda: tr.one_cycle(epochs=6, lr=0.1),
+    "rescaled": lambda: families.rescaled(
+        epochs=6, lr=0.4, weight_decay=5e-4, changes=[(0, 4, 1), (2, 0.5, 0.5), (5, 0.1, 0)]
+    ),
+    "labelled": lambda: families.labelled("wd_3_lr_0_0_5", epochs=6),
+    "sde_then_flow": lambda: families.sde_then_flow(epochs=6, sde_epochs=4, intrinsic_lr=2e-4, lr=0.4),
+    "exponential_equivalent": lambda: families.exponential_equivalent(
+        tr.staircase(epochs=6, segments={0: (0.4, 0.05), 4: (0.1, 0.2)}), steps_per_epoch=3
+    ),
 }
 
 

@@ -3,7 +3,11 @@
 from tune_regimes.schedule.families import (
     cosine,
     exponential,
+    exponential_equivalent,
+    labelled,
     one_cycle,
+    rescaled,
+    sde_then_flow,
     sgdr,
     staircase,
     three_step,
@@ -16,6 +20,7 @@ from tune_regimes.schedule.phases import Phase
 from tune_regimes.schedule.plateau import Plateau
 from tune_regimes.schedule.policy import Policy, policy_from_dict, policy_from_json, told
 from tune_regimes.schedule.ramps import Ramp, Value
+from tune_regimes.schedule.rates import equilibrium_epochs, intrinsic_lr, lr_for, weight_decay_for
 from tune_regimes.schedule.schedule import Schedule
 from tune_regimes.schedule.settings import PerStep, Settings, at_step
 
@@ -31,17 +36,25 @@ __all__ = [
     "Value",
     "at_step",
     "cosine",
+    "equilibrium_epochs",
     "exponential",
+    "exponential_equivalent",
     "forked",
+    "intrinsic_lr",
+    "labelled",
+    "lr_for",
     "one_cycle",
     "phase_from_text",
     "phase_to_text",
     "policy_from_dict",
     "policy_from_json",
+    "rescaled",
+    "sde_then_flow",
     "sgdr",
     "staircase",
     "three_step",
     "told",
     "two_phase",
+    "weight_decay_for",
     "wsd",
 ]
