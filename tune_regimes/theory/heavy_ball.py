@@ -1,7 +1,7 @@
 """Heavy ball on a quadratic: every eigen-coordinate is a linear recursion of two numbers, so all of it is exact.
 
-The update is torch's (formulas of Two Regimes, eqs. 1-2): ``g' = mu g + gradient(w)``, ``w' = w - lr g'``, with g_0 = 0. In
-the eigenbasis of f(w) = w A w^T the gradient is 2 A w and the Hessian 2 A (appendix C.3), hence with h = 2 lambda
+The update is torch's (Two Regimes, eqs. 1-2): ``g' = mu g + gradient(w)``, ``w' = w - lr g'``, with g_0 = 0. In the
+eigenbasis of f(w) = w A w^T the gradient is 2 A w and the Hessian 2 A (appendix C.3), hence with h = 2 lambda
 
     (w', g') = T (w, g),   T = [[1 - lr h, -lr mu], [h, mu]].
 """
@@ -47,7 +47,7 @@ class Quadratic:
 
 
 def conditioned(dimension: int = 30, condition: float = 1e5) -> Quadratic:
-    """Return the quadratic of appendix C.3: eigenvalues of A from 1 to `condition`, log-spaced (the spacing is ours)."""
+    """Return the quadratic of appendix C.3: eigenvalues of A from 1 to `condition` (log-spaced: ours)."""
     check_count("dimension", dimension, low=2)
     return Quadratic(np.geomspace(1.0, check_number("condition", condition, low=1.0), dimension))
 

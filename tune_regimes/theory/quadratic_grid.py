@@ -17,7 +17,7 @@ FLUSH_EVERY = 50
 
 
 def lr_grid(points: int = 50, *, printed: bool = False) -> Array:
-    """Return log-spaced learning rates, shape (points,), over the corrected range of appendix C.3 or the printed one."""
+    """Return log-spaced learning rates, shape (points,), over the corrected range of appendix C.3 or as printed."""
     return np.geomspace(*(PRINTED_LR_RANGE if printed else LR_RANGE), check_count("points", points, low=2))
 
 
@@ -51,7 +51,7 @@ def log_losses(quadratic: Quadratic, start: object, lrs: object, momentums: obje
 def log_losses_by_iteration(
     quadratic: Quadratic, start: object, lrs: object, momentums: object, steps: int = STEPS
 ) -> Array:
-    """Return the grid by the steps themselves, all settings at once; arguments, value and errors as for `log_losses`."""
+    """Return the grid by the steps themselves, all settings at once; everything else as for `log_losses`."""
     first, lr, mu = _grid(quadratic, start, lrs, momentums)
     shape = np.broadcast_shapes(lr.shape, mu.shape, first.shape)
     weights, buffer = np.broadcast_to(first, shape).copy(), np.zeros(shape)
