@@ -5,9 +5,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from tune_regimes.schedule import Settings
+from tune_regimes.training.objective import Objective
 from tune_regimes.training.optimizers import ScheduledOptimizer
 
 CURVATURE = np.array([[0.5, 1.0, 2.0], [3.0, 0.1, 0.7]])
@@ -24,9 +25,12 @@ class Quadratic(nn.Module):
         self.kernel = nn.Parameter(torch.tensor(START))
         self.bias = nn.Parameter(torch.tensor(START[0]))
 
-    def differentiate(self) -> None:
-        self.kernel.grad = torch.tensor(CURVATURE) * self.kernel.detach()
-        self.bias.grad = torch.tensor(CURVATURE[0]) * self.bias.detach()
+    def forward(self, curvature: Tensor, biased: Tensor) -> tuple[Tensor, Tensor]:
+        loss = 0.5 * (curvature * self.kernel**2).sum()
+        return loss, loss + 0.5 * (curvature[0] * self.bias**2).sum() if biased else loss
+
+    def objective(self, biased: bool = True) -> Objective:
+        return Objective([(torch.tensor(CURVATURE), torch.tensor(biased))], 1, self)
 
 
 def trained(epochs: Sequence[Settings], steps: int = 4) -> Quadratic:
@@ -35,8 +39,7 @@ def trained(epochs: Sequence[Settings], steps: int = 4) -> Quadratic:
     for settings in epochs:
         optimizer.enter(settings)
         for index in range(steps):
-            model.differentiate()
-            optimizer.step(index)
+            optimizer.step(index, model.objective())
     return model
 
 
@@ -133,8 +136,7 @@ def test_steps_without_momentum_leave_no_velocity() -> None:
     model = Quadratic()
     optimizer = ScheduledOptimizer(model)
     optimizer.enter(standing)
-    model.differentiate()
-    optimizer.step(0)
+    optimizer.step(0, model.objective())
     assert optimizer.capture() == {"family": "sgd", "buffers": {}}
 
 
@@ -172,7 +174,7 @@ def test_weight_decay_on_kernels_leaves_biases_alone(optimizer: str) -> None:
 def test_gradients_over_the_norm_are_scaled_down_together() -> None:
     clipped = trained([Settings("sgd", lr=0.1, clip_norm=0.5)], steps=1)
     model = Quadratic()
-    model.differentiate()
+    model.objective()()
     norm = torch.cat([model.kernel.grad.flatten(), model.bias.grad]).norm()
     expected = START - 0.1 * CURVATURE * START * float(0.5 / (norm + 1e-6))
     np.testing.assert_allclose(clipped.kernel.detach().numpy(), expected, rtol=1e-9)
@@ -189,9 +191,7 @@ def test_a_parameter_that_is_used_only_later_joins_in(optimizer: str) -> None:
     scheduled = ScheduledOptimizer(model)
     scheduled.enter(Settings(optimizer, lr=0.1, momentum=0.0 if optimizer == "adadelta" else 0.9))
     for index in range(3):
-        model.differentiate()
-        model.bias.grad = None if index == 0 else model.bias.grad
-        scheduled.step(index)
+        scheduled.step(index, model.objective(biased=index > 0))
     assert not np.allclose(model.bias.detach().numpy(), START[0])
 
 
@@ -200,7 +200,6 @@ def test_frozen_parameters_stay_as_they_are() -> None:
     model.bias.requires_grad_(False)
     optimizer = ScheduledOptimizer(model)
     optimizer.enter(Settings("sgd", lr=0.1, momentum=0.9, weight_decay=0.1))
-    model.kernel.grad = torch.ones_like(model.kernel)
-    optimizer.step(0)
+    optimizer.step(0, model.objective())
     assert list(optimizer.capture()["buffers"]) == ["kernel"]
     np.testing.assert_array_equal(model.bias.detach().numpy(), START[0])

@@ -43,14 +43,12 @@ def state_size(task: Task, optimizers: frozenset[Settings]) -> int:
 
 def _still(phase: Phase) -> Settings:
     momentum = 0.0 if phase.beta1 == 0.0 else 0.5
-    return Settings(phase.optimizer, lr=0.0, momentum=momentum)
+    return Settings(phase.optimizer, lr=0.0, momentum=momentum, history_size=phase.history_size)
 
 
 def _size(model: nn.Module, settings: Settings) -> int:
     optimizer = ScheduledOptimizer(model)
-    for parameter in model.parameters():
-        parameter.grad = torch.zeros_like(parameter)
     optimizer.enter(settings)
-    optimizer.step(0)
+    optimizer.fill()
     state = {"epoch": 0, "diverged": False, "model": dict(model.state_dict()), "optimizer": optimizer.capture()}
     return len(pack(STATE, _KEY, state_to_bytes(state)))

@@ -3,6 +3,7 @@
 import hashlib
 import math
 import time
+from itertools import islice
 from typing import Any
 
 import torch
@@ -16,6 +17,7 @@ from tune_regimes.training.batches import device_data
 from tune_regimes.training.means import Means
 from tune_regimes.training.memory import keep_freed_memory
 from tune_regimes.training.numerics import Numerics
+from tune_regimes.training.objective import Objective
 from tune_regimes.training.optimizers import ScheduledOptimizer
 from tune_regimes.training.randomness import global_stream
 from tune_regimes.training.state import State
@@ -56,7 +58,7 @@ class Trajectory:
         with global_stream(CPU, seed, "init"):
             self._model = _placed(task.model(), self._device)
         self._forward = torch.compile(self._model) if numerics.compile else self._model
-        self._optimizer = ScheduledOptimizer(self._model)
+        self._optimizer = ScheduledOptimizer(self._model, task.loss)
         self.steps_per_epoch = task.steps_per_epoch
         self.epoch, self.diverged = 0, False
 
@@ -135,11 +137,10 @@ class Trajectory:
         self._model.train()
         self._optimizer.enter(settings)
         means = Means("train", self._task.metrics)
-        for index, (inputs, targets) in enumerate(self._data.train(self._seed, self.epoch)):
-            outputs, loss = self._outputs(inputs, targets)
-            loss.backward()  # type: ignore[no-untyped-call]
-            self._optimizer.step(index)
-            means.add(loss, outputs, targets)
+        batches, group = self._data.train(self._seed, self.epoch), settings.batches_per_step
+        for first in range(0, self.steps_per_epoch, group):
+            size = min(group, self.steps_per_epoch - first)
+            self._optimizer.step(first, Objective(islice(batches, size), size, self._outputs, means.add))
         return means.result()
 
     @torch.no_grad()
