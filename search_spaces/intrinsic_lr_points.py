@@ -1,0 +1,237 @@
+"""The schedules of ``intrinsic_lr``'s studies by point, and what each scale gives them: rates, weight decays, levels.
+
+The paper's rates suit its budgets: at an intrinsic learning rate of 2e-4 and 391 steps an epoch, 1 / intrinsic lr is 13
+epochs. The other scales have a few hundred times fewer steps, so that their weight decay, and with it the intrinsic
+learning rate, is larger: a phase still holds as many times 1 / intrinsic lr as its claim needs.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tune_regimes.schedule import Schedule, labelled, rescaled, weight_decay_for
+from tune_regimes.schedule.families.equilibrium import FIG_4_UNITS, figure_3, figure_4, figure_5, figure_8, table_1
+
+TABLE_1_UNITS = 11
+"""Units of 100 epochs in a run of Table 1: ten as printed, and one of fine-tuning, whose length is not given."""
+FIG_3_UNITS = 5
+FIG_8_UNITS = 4
+FEWEST = 2
+"""Epochs of the shortest phase of a recovery."""
+
+
+@dataclass(frozen=True)
+class Rates:
+    """What a scale gives the schedules.
+
+    Args:
+        equilibrium: Learning rate and weight decay of Table 1.
+        recovery_lr: Learning rate of the recovery, before it is divided by ten.
+        recovery: Its intrinsic learning rates, the smallest first.
+        decay: Learning rate and weight decay of Fig. 4.
+        halvings: How many of Fig. 4's seven halvings.
+        predictions: Learning rate and weight decay of Fig. 3, in its second half.
+        small_lr: Weight decay of Fig. 2a, with a learning rate of 0.1 and momentum 0.9.
+        levels_lr: Learning rates of Fig. 2d, the smallest first.
+        levels: Weight decay of Fig. 2d.
+        initialisation: The two weight decays of Fig. 8, with a learning rate of 0.1 and momentum 0.9.
+        full_batch: Weight decay of Fig. 5, with a learning rate of 1.6.
+    """
+
+    equilibrium: tuple[float, float]
+    recovery_lr: float
+    recovery: tuple[float, ...]
+    decay: tuple[float, float]
+    halvings: int
+    predictions: tuple[float, float]
+    small_lr: float
+    levels_lr: tuple[float, ...]
+    levels: float
+    initialisation: tuple[float, float]
+    full_batch: float
+
+
+PAPER = Rates(
+    equilibrium=(0.4, 5e-4),
+    recovery_lr=0.4,
+    recovery=(1e-4, 2e-4, 4e-4, 8e-4, 1.6e-3),
+    decay=(3.2, 5e-4),
+    halvings=7,
+    predictions=(0.1, 0.1),
+    small_lr=5e-4,
+    levels_lr=(0.1, 0.4, 1.6),
+    levels=5e-4,
+    initialisation=(1e-4, 5e-4),
+    full_batch=5e-4,
+)
+"""As printed, but for what is not: the rates of the recovery (Fig. 11), the learning rates of Fig. 2d and the two
+weight decays of Fig. 8, of which the slopes say only that one is five times the other."""
+
+REPLICA = Rates(
+    equilibrium=(0.4, 5e-3),
+    recovery_lr=0.4,
+    recovery=(1e-3, 2e-3, 4e-3, 8e-3),
+    decay=(3.2, 8e-3),
+    halvings=5,
+    predictions=(0.1, 0.1),
+    small_lr=5e-3,
+    levels_lr=(0.1, 0.4, 1.6),
+    levels=5e-3,
+    initialisation=(2.5e-3, 1.25e-2),
+    full_batch=5e-3,
+)
+
+SMOKE = Rates(
+    equilibrium=(0.4, 1.25e-2),
+    recovery_lr=0.4,
+    recovery=(2.5e-3, 5e-3, 1e-2, 2e-2),
+    decay=(3.2, 1e-2),
+    halvings=3,
+    predictions=(0.1, 0.1),
+    small_lr=1e-2,
+    levels_lr=(0.1, 0.4, 1.6),
+    levels=1e-2,
+    initialisation=(5e-3, 2.5e-2),
+    full_batch=1.25e-2,
+)
+
+RATES: Mapping[str, Rates] = {"smoke": SMOKE, "replica": REPLICA, "paper": PAPER}
+
+Config = Mapping[str, Any]
+
+
+def equilibrium_schedule(config: Config, *, rates: Rates, epochs: int) -> Schedule:
+    """Schedule 1 to 5 of Table 1, with a unit of an eleventh of the epochs.
+
+    Examples:
+        >>> [phase.lr for phase in equilibrium_schedule({"schedule": "1"}, rates=PAPER, epochs=1100).phases]
+        [0.4, 0.1, 0.4, 0.1, 0.2, 0.4, 0.04]
+    """
+    lr, decay = rates.equilibrium
+    return table_1(config["schedule"], epochs=epochs, unit=epochs // TABLE_1_UNITS, lr=lr, weight_decay=decay)
+
+
+def recovery_schedule(config: Config, *, rates: Rates, epochs: int) -> Schedule:
+    """Train to the equilibrium, then go on for as long at a tenth of the lr and ten times the weight decay (Fig. 11).
+
+    The smallest intrinsic learning rate has all epochs, the others fewer in inverse proportion.
+
+    Examples:
+        >>> schedule = recovery_schedule({"intrinsic_lr": 4e-3}, rates=REPLICA, epochs=64)
+        >>> [(phase.lr, round(phase.weight_decay, 6), phase.epochs) for phase in schedule.phases]
+        [(0.4, 0.01, 8), (0.04, 0.1, 8)]
+    """
+    intrinsic, lr = config["intrinsic_lr"], rates.recovery_lr
+    half = max(FEWEST, round(epochs / 2 * rates.recovery[0] / intrinsic))
+    decay = weight_decay_for(intrinsic, lr)
+    return rescaled(epochs=2 * half, lr=lr, weight_decay=decay, changes=[(half, 0.1, 10)])
+
+
+def decay_schedule(config: Config, *, rates: Rates, epochs: int) -> Schedule:
+    """Fig. 4: the learning rate or the weight decay halved at the same epochs, with one unit of fine-tuning at the end.
+
+    Examples:
+        >>> decay_schedule({"decays": "lr"}, rates=REPLICA, epochs=44).transitions
+        (4, 8, 12, 16, 24, 40)
+    """
+    lr, decay = rates.decay
+    unit = epochs // (FIG_4_UNITS[rates.halvings] + 1)
+    return figure_4(config["decays"], epochs=epochs, unit=unit, halvings=rates.halvings, lr=lr, weight_decay=decay)
+
+
+def prediction_schedule(config: Config, *, rates: Rates, epochs: int) -> Schedule:
+    """Fig. 3: constant, lr decay or weight decay over three fifths of the epochs, then fine-tuning.
+
+    Examples:
+        >>> [phase.lr for phase in prediction_schedule({"schedule": "lr_decay"}, rates=PAPER, epochs=200).phases]
+        [0.4, 0.2, 0.1, 0.01]
+    """
+    lr, decay = rates.predictions
+    return figure_3(config["schedule"], epochs=epochs, unit=epochs // FIG_3_UNITS, lr=lr, weight_decay=decay)
+
+
+def labels(name: str, epochs: int) -> list[str]:
+    """The labels of Fig. 2a at a scale: the baseline first, then a small learning rate from the start.
+
+    The paper prints neither the baseline's epochs nor the length of its runs. At the other scales the small rate is a
+    tenth of the baseline's, not a hundredth, and a third label has the same long phase after a start at the large one.
+
+    Examples:
+        >>> labels("paper", 5100), labels("replica", 60)
+        (['wd_lr_80_120', 'wd_lr_0_0_5000'], ['wd_lr_12_24', 'wd_lr_0_54', 'wd_lr_12_54'])
+    """
+    if name == "paper":
+        return ["wd_lr_80_120", "wd_lr_0_0_5000"]
+    large, short, end = epochs // 5, 2 * epochs // 5, epochs - tail(epochs)
+    return [f"wd_lr_{large}_{short}", f"wd_lr_0_{end}", f"wd_lr_{large}_{end}"]
+
+
+def tail(epochs: int) -> int:
+    """Epochs after the last drop of Fig. 2's schedules, of which the longest has so many: a tenth, at most 100.
+
+    Examples:
+        >>> tail(60), tail(5100)
+        (6, 100)
+    """
+    return min(max(1, epochs // 10), 100)
+
+
+def label_schedule(config: Config, *, rates: Rates, epochs: int) -> Schedule:
+    """Fig. 2a to 2c: the schedule of a label, which ends a while after its last drop.
+
+    Examples:
+        >>> schedule = label_schedule({"label": "wd_lr_0_0_5000"}, rates=PAPER, epochs=5100)
+        >>> [(phase.lr, phase.epochs) for phase in schedule.phases]
+        [(0.001, 5000), (0.0001, 100)]
+    """
+    last = max(int(number) for number in config["label"].split("_") if number.isdigit())
+    return labelled(config["label"], epochs=last + tail(epochs), weight_decay=rates.small_lr)
+
+
+def level_schedule(config: Config, *, rates: Rates, epochs: int) -> Schedule:
+    """Fig. 2d: a constant learning rate without momentum, and a tenth of it at the end; weight decay stays on.
+
+    Examples:
+        >>> [(phase.lr, phase.epochs) for phase in level_schedule({"lr": 0.4}, rates=REPLICA, epochs=60).phases]
+        [(0.4, 54), (0.04, 6)]
+    """
+    drop = (epochs - tail(epochs), 0.1, 1.0)
+    return rescaled(epochs=epochs, lr=config["lr"], weight_decay=rates.levels, changes=[drop])
+
+
+def initialisation_schedule(config: Config, *, rates: Rates, epochs: int) -> Schedule:
+    """Fig. 8: momentum 0.9, learning rate 0.1 or 0.01 from the start, either weight decay.
+
+    Examples:
+        >>> config = {"start": "small", "weight_decay": 5e-4}
+        >>> [(phase.lr, phase.epochs) for phase in initialisation_schedule(config, rates=PAPER, epochs=160).phases]
+        [(0.01, 120), (0.001, 40)]
+    """
+    unit = epochs // FIG_8_UNITS
+    return figure_8(config["start"], epochs=epochs, unit=unit, weight_decay=config["weight_decay"], momentum=0.9)
+
+
+def full_batch_schedule(config: Config, *, rates: Rates, epochs: int) -> Schedule:
+    """Fig. 5b and 5c: gradient descent with weight decay for three quarters of the epochs, or without it throughout.
+
+    Examples:
+        >>> full_batch_schedule({"weight_decay": "on"}, rates=PAPER, epochs=40000).transitions
+        (30000,)
+    """
+    decay = rates.full_batch if config["weight_decay"] == "on" else 0.0
+    return figure_5(epochs=epochs, unit=3 * epochs // 4, weight_decay=decay)
+
+
+def drawn(name: str, epochs: int) -> Mapping[str, Mapping[str, Sequence[Any]]]:
+    """The values of each study's settings at a scale: every combination is a point."""
+    rates = RATES[name]
+    return {
+        "equilibrium": {"schedule": ["1", "2", "3", "4", "5"]},
+        "recovery": {"intrinsic_lr": rates.recovery},
+        "decay_kind": {"decays": ["lr", "weight_decay"]},
+        "predictions": {"schedule": ["const", "lr_decay", "wd_decay"]},
+        "small_lr": {"label": labels(name, epochs)},
+        "levels": {"lr": rates.levels_lr},
+        "initialisation": {"start": ["large", "small"], "weight_decay": rates.initialisation},
+        "full_batch": {"weight_decay": ["on", "off"]},
+    }
