@@ -65,7 +65,10 @@ def check_vector(name: str, values: object, *, positive: bool = False) -> Array:
         tune_regimes.errors.TheoryError: curvatures must be a vector of at least one number: received shape (0,). Give
         one number for each coordinate.
     """
-    vector = np.array(values, dtype=np.float64)
+    try:
+        vector = np.array(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise TheoryError(f"{name} must be numbers: received {values!r}. Give one for each coordinate.") from error
     if vector.ndim != 1 or vector.size == 0:
         raise TheoryError(
             f"{name} must be a vector of at least one number: received shape {vector.shape}. "
