@@ -9,12 +9,15 @@ STATE = {
     "diverged": False,
     "model": {"weight": torch.tensor([1.5, float("nan"), -0.0])},
     "optimizer": {"family": "sgd", "buffers": {}},
+    "start": None,
+    "average": {"weight": 3.0, "mean": {"weight": torch.tensor([0.5, 1.0, 2.0])}},
 }
 
 
 def test_a_state_survives_bytes_bit_for_bit() -> None:
     read = state_from_bytes(state_to_bytes(STATE))
-    assert (read["epoch"], read["diverged"], read["optimizer"]) == (3, False, STATE["optimizer"])
+    assert [read[name] for name in ("epoch", "diverged", "start")] == [3, False, None]
+    assert read["optimizer"] == STATE["optimizer"]
     assert torch.equal(read["model"]["weight"].view(torch.int32), STATE["model"]["weight"].view(torch.int32))
 
 

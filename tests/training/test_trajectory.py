@@ -13,10 +13,11 @@ from tune_regimes.training import Numerics, Trajectory
 PLAIN = Settings("sgd", lr=0.05, momentum=0.9)
 
 
-def test_records_name_loss_and_metrics_of_both_splits_and_the_seconds(mlp_task: Task) -> None:
+def test_records_name_loss_and_metrics_of_both_splits_what_was_observed_and_the_seconds(mlp_task: Task) -> None:
     record = Trajectory(mlp_task, seed=0).advance(PLAIN)
-    assert list(record) == ["train_loss", "train_accuracy", "test_loss", "test_accuracy", "seconds"]
-    assert all(type(value) is float for value in record.values())
+    measured = ["train_loss", "train_accuracy", "test_loss", "test_accuracy"]
+    assert list(record) == [*measured, "steps", "weight_norm", "angular_velocity", "seconds"]
+    assert {name: type(value) for name, value in record.items() if type(value) is not float} == {"steps": int}
 
 
 def test_a_metric_of_the_users_own_is_reported_for_both_splits(mlp_task: Task) -> None:

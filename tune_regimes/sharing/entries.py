@@ -13,7 +13,7 @@ from typing import Any
 
 from tune_regimes._version import VERSION
 
-FORMAT = 1
+FORMAT = 2
 
 
 class DamagedEntryError(Exception):

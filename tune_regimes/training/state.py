@@ -8,6 +8,8 @@ import torch
 
 from tune_regimes.errors import StorageError
 
+_PARTS = {"epoch", "diverged", "model", "optimizer", "start", "average"}
+
 State = dict[str, Any]
 """Tensors on the CPU, numbers and strings, nested in dictionaries; see `Trajectory.capture`."""
 
@@ -32,6 +34,8 @@ def state_from_bytes(payload: bytes) -> State:
             f"a stored state must be complete, got {len(payload)} bytes that cannot be read; delete the file, "
             "and its epochs are trained again."
         ) from error
-    if not isinstance(state, dict) or not {"epoch", "model", "optimizer"} <= state.keys():
-        raise StorageError("a stored state must hold epoch, model and optimizer, got something else; delete the file.")
+    if not isinstance(state, dict) or not state.keys() >= _PARTS:
+        raise StorageError(
+            f"a stored state must hold {', '.join(sorted(_PARTS))}, got something else; delete the file."
+        )
     return state

@@ -3,6 +3,7 @@
 import hashlib
 import math
 import time
+from contextlib import nullcontext
 from itertools import islice
 from typing import Any
 
@@ -13,11 +14,14 @@ from tune_regimes._version import VERSION
 from tune_regimes.errors import ResourceError, ScheduleError
 from tune_regimes.schedule import Settings
 from tune_regimes.tasks import Task
+from tune_regimes.training.averaging import WeightAverage, held_statistics, recompute_batchnorm
 from tune_regimes.training.batches import device_data
+from tune_regimes.training.exhaustion import SMALLER_BATCHES, enough_memory
 from tune_regimes.training.means import Means
 from tune_regimes.training.memory import keep_freed_memory
 from tune_regimes.training.numerics import Numerics
 from tune_regimes.training.objective import Objective
+from tune_regimes.training.observables import WeightObserver, to_cpu
 from tune_regimes.training.optimizers import ScheduledOptimizer
 from tune_regimes.training.randomness import global_stream
 from tune_regimes.training.state import State
@@ -40,12 +44,13 @@ class Trajectory:
         numerics: data type, threads and determinism.
 
     Raises:
-        ResourceError: there is no such device.
+        ResourceError: there is no such device, or the data does not fit its memory.
         UsageError: the numerics do not go with the device.
 
     Attributes:
         epoch: epochs completed.
-        steps_per_epoch: optimizer steps in an epoch; the last, partial batch is dropped.
+        steps_per_epoch: batches in an epoch, each of them a step unless ``batches_per_step`` says otherwise; the last,
+            partial batch is dropped.
         diverged: whether an epoch ended with a loss or parameters that are not finite. There is no way on from there.
     """
 
@@ -54,11 +59,14 @@ class Trajectory:
         self._numerics = numerics.resolved(self._device)
         if self._device.type == "cpu":
             keep_freed_memory()
-        self._data = device_data(task, self._device)
+        with enough_memory(self._device, "train_size", len(task.data.train), "choose a smaller one"):
+            self._data = device_data(task, self._device)
         with global_stream(CPU, seed, "init"):
             self._model = _placed(task.model(), self._device)
         self._forward = torch.compile(self._model) if numerics.compile else self._model
         self._optimizer = ScheduledOptimizer(self._model, task.loss)
+        trained = {name: p for name, p in self._model.named_parameters() if p.requires_grad}
+        self._average, self._observer = WeightAverage(trained), WeightObserver(trained)
         self.steps_per_epoch = task.steps_per_epoch
         self.epoch, self.diverged = 0, False
 
@@ -76,10 +84,15 @@ class Trajectory:
         Returns:
             ``train_loss`` and ``train_<metric>``: means over the batches of the epoch, each measured before its step,
             in training mode. ``test_loss`` and ``test_<metric>``: means over all test examples after the epoch; NaN
-            where it diverged. ``seconds``: wall time of training and evaluation.
+            where it diverged. ``steps``: optimizer steps of the epoch. ``weight_norm``: L2 norm of all trained
+            parameters after it. ``angular_velocity``: degrees between its displacement and that of the epoch before,
+            NaN for the first epoch; a displacement goes from the weights before the first step, an average that was
+            adopted included, to those after the last. ``seconds``: wall time of training and evaluation.
 
         Raises:
-            ScheduleError: values per step of another number than the epoch has steps.
+            ResourceError: a batch does not fit the memory.
+            ScheduleError: values per step of another number than the epoch has steps, or an average is to be adopted
+                where none was collected.
             RuntimeError: the trajectory has diverged.
         """
         if self.diverged:
@@ -87,24 +100,36 @@ class Trajectory:
         self._check(settings)
         started = time.perf_counter()
         with self._numerics.applied(self._device), self._randomness():
-            record = self._train(settings)
-            finite = math.isfinite(record["train_loss"]) and self._has_finite_parameters()
-            tested = self._evaluate() if finite else None
+            record, observed = self._epoch(settings)
+            finite = math.isfinite(record["train_loss"]) and math.isfinite(observed["weight_norm"])
+            tested = self._tested() if finite else None
         self.epoch += 1
         self.diverged = tested is None or not math.isfinite(tested["test_loss"])
         if tested is None or self.diverged:
             tested = {name.replace("train", "test", 1): math.nan for name in record}
-        return record | tested | {"seconds": time.perf_counter() - started}
+        return record | tested | observed | {"seconds": time.perf_counter() - started}
 
     def capture(self) -> State:
-        """Return the state as copies on the CPU: epoch, weights and buffers of the model, buffers of the optimizer."""
-        model = {name: value.detach().to("cpu", copy=True) for name, value in self._model.state_dict().items()}
-        return {"epoch": self.epoch, "diverged": self.diverged, "model": model, "optimizer": self._optimizer.capture()}
+        """Return the state as copies on the CPU.
+
+        That is epoch, weights and buffers of the model, buffers of the optimizer, the weights at the start of the last
+        epoch, and the running average of the weights where one is collected.
+        """
+        return {
+            "epoch": self.epoch,
+            "diverged": self.diverged,
+            "model": to_cpu(self._model.state_dict()),
+            "optimizer": self._optimizer.capture(),
+            "start": self._observer.capture(),
+            "average": self._average.capture(),
+        }
 
     def restore(self, state: State) -> None:
         """Take up a captured state of the same task, on whatever device; what is passed is copied."""
         self._model.load_state_dict(state["model"])
         self._optimizer.restore(state["optimizer"])
+        self._observer.restore(state["start"])
+        self._average.restore(state["average"])
         self.epoch, self.diverged = state["epoch"], state["diverged"]
 
     def identity(self) -> dict[str, Any]:
@@ -129,9 +154,38 @@ class Trajectory:
                     f"{name} must have one value or one for each of the {self.steps_per_epoch} steps of an epoch, "
                     f"got {len(value)}; resolve the schedule with steps_per_epoch={self.steps_per_epoch}."
                 )
+        if settings.adopt > 0 and settings.average is None and self._average.weight == 0:
+            raise ScheduleError(
+                f"an average must be collected before it is adopted: received adopt={settings.adopt} in epoch "
+                f"{self.epoch + 1} and none so far; let the weights enter one, as average=(0, 1) in an epoch before."
+            )
 
     def _randomness(self) -> Any:
         return global_stream(self._device, self._seed, "epoch", self.epoch, "dropout")
+
+    def _epoch(self, settings: Settings) -> tuple[Record, Record]:
+        """Train an epoch; what was measured on its batches, and what was observed of the weights."""
+        with enough_memory(self._device, "batch_size", self._task.batch_size, SMALLER_BATCHES):
+            self._observer.begin()
+            if settings.average is not None:
+                self._average.add(*settings.average)
+            if settings.adopt > 0:
+                self._adopt(settings.adopt)
+            # Without a step of any size the statistics stay what they were computed to be for the average.
+            still = settings.adopt > 0 and settings.lr == 0.0
+            with held_statistics(self._model) if still else nullcontext():
+                record = self._train(settings)
+        steps = -(-self.steps_per_epoch // settings.batches_per_step)
+        return record, {"steps": steps, **self._observer.end()}
+
+    def _adopt(self, factor: float) -> None:
+        """Let the average take the place of the weights, with statistics of BatchNorm from the batches of the epoch."""
+        self._average.adopt(factor)
+        self._observer.moved()
+        inputs = (batch for batch, _ in self._data.train(self._seed, self.epoch))
+        stream = global_stream(self._device, self._seed, "epoch", self.epoch, "statistics")
+        with stream, self._numerics.autocast(self._device):
+            recompute_batchnorm(self._model, inputs)
 
     def _train(self, settings: Settings) -> Record:
         self._model.train()
@@ -142,6 +196,10 @@ class Trajectory:
             size = min(group, self.steps_per_epoch - first)
             self._optimizer.step(first, Objective(islice(batches, size), size, self._outputs, means.add))
         return means.result()
+
+    def _tested(self) -> Record:
+        with enough_memory(self._device, "eval_batch_size", self._task.eval_batch_size, "choose a smaller one"):
+            return self._evaluate()
 
     @torch.no_grad()
     def _evaluate(self) -> Record:
@@ -156,9 +214,6 @@ class Trajectory:
         with self._numerics.autocast(self._device):
             outputs = self._forward(inputs)
             return outputs, self._task.loss(outputs, targets)
-
-    def _has_finite_parameters(self) -> bool:
-        return bool(torch.stack([p.detach().isfinite().all() for p in self._model.parameters()]).all())
 
 
 def _device(name: str) -> torch.device:
