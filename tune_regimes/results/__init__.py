@@ -19,6 +19,7 @@ from tune_regimes.results.schema import (
 from tune_regimes.results.spec import read_spec, write_spec
 from tune_regimes.results.summary import Interval, student_interval
 from tune_regimes.results.tables import (
+    observations,
     read_epoch_rows,
     read_epochs,
     read_table,
@@ -47,6 +48,7 @@ __all__ = [
     "difference",
     "fork_config",
     "is_fork",
+    "observations",
     "read_epoch_rows",
     "read_epochs",
     "read_spec",

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tune_regimes.results.tables import read_epoch_rows, read_trial
+from tune_regimes.results.tables import observations, read_epoch_rows, read_trial
 from tune_regimes.schedule import Policy, Settings, at_step, policy_from_json, told
 from tune_regimes.sharing.tree import STEPS
 from tune_regimes.storage import Storage
@@ -92,7 +92,7 @@ class _Side:
         trial, rows = read_trial(storage, trial_id), read_epoch_rows(storage, trial_id)
         policy = policy_from_json(trial["schedule"])
         observed = rows[:-1] if trial["status"] == "diverged" else rows
-        return cls(trial, rows, policy, list(told(policy, observed, STEPS)))
+        return cls(trial, rows, policy, list(told(policy, observations(observed), STEPS)))
 
     def knows(self, epoch: int) -> bool:
         """Whether it is known what this epoch, from 0, is told, or that there is none."""

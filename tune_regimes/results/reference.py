@@ -78,6 +78,11 @@ lacks is null in its rows.
 An epoch whose loss is not finite ends its trial as `diverged` and keeps its row: `train_loss` as it was measured (inf
 or nan), the test metrics null.
 
+`steps`, `weight_norm` and `angular_velocity` are observed in every epoch, whatever its schedule: adaptive schedules
+react to them, and figures can be drawn from them. They are no metrics and have no `final_` and `best_` columns. The
+displacement of an epoch goes from the weights before its first step (those of the average, where one is adopted) to
+those after its last; an angle to or from a displacement of zero is 90 degrees.
+
 ## points: one row per configuration
 
 `Results.points`, and `points.parquet` or `points.csv` of an export. Trials that share a configuration and differ in

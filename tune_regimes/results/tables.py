@@ -4,6 +4,7 @@ A trial owns its two files and rewrites them whole, so no row is lost or doubled
 come at any time. ``storage`` is always the folder of the study.
 """
 
+import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -88,6 +89,15 @@ def read_epoch_rows(storage: Storage, trial_id: str) -> list[dict[str, Any]]:
     """The history of one trial as :func:`write_epochs` takes it, exact: null is None and stays apart from nan."""
     rows: list[dict[str, Any]] = read_table(storage, "epochs", [trial_id]).to_pylist()
     return rows
+
+
+def observations(rows: Iterable[Row]) -> list[dict[str, Any]]:
+    """What the epochs of a history measured, as a policy observed it: what is null in a row was not a number.
+
+    Args:
+        rows: As :func:`read_epoch_rows` returns them.
+    """
+    return [{name: math.nan if value is None else value for name, value in row.items()} for row in rows]
 
 
 def read_table(storage: Storage, table: str, trial_ids: Collection[str] | None = None) -> pa.Table:

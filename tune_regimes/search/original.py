@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from tune_regimes.errors import StudyError
-from tune_regimes.results import ENDED, read_epoch_rows, read_trial
+from tune_regimes.results import ENDED, observations, read_epoch_rows, read_trial
 from tune_regimes.schedule import Phase, Policy, Settings, at_step, policy_from_json, told
 from tune_regimes.search.specification import versions
 from tune_regimes.storage import Storage
@@ -68,7 +68,8 @@ class Original:
         """
         if not isinstance(tail, list | tuple) or not tail or not all(isinstance(phase, Phase) for phase in tail):
             raise StudyError(f"the tail of a fork must be a list of one Phase or more, each with epochs; got {tail!r}")
-        before = [settings for settings, _ in told(self.policy, self.rows[:at_epoch], steps_per_epoch=1)][at_epoch - 1]
+        observed = observations(self.rows[:at_epoch])
+        before = [settings for settings, _ in told(self.policy, observed, steps_per_epoch=1)][at_epoch - 1]
         return [_completed(phase, before) for phase in tail]
 
     def notes(self) -> list[str]:

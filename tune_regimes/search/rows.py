@@ -14,6 +14,7 @@ from tune_regimes.sharing.store import Epoch
 
 Row = dict[str, Any]
 _MEASURED = ("train_", "test_")
+_FINITE = ("test_", "weight_norm", "angular_velocity")
 
 
 def epoch_row(job: Job, spec: TrialSpec, course: Course, epoch: Epoch) -> Row:
@@ -23,7 +24,7 @@ def epoch_row(job: Job, spec: TrialSpec, course: Course, epoch: Epoch) -> Row:
         job: The study's side.
         spec: The trial.
         course: Where the trial stood before the epoch.
-        epoch: What was measured and by whom; a test metric that is not finite becomes null.
+        epoch: What was measured and by whom; a test metric, norm or angle that is not finite becomes null.
     """
     settings, (phase, epoch_in_phase) = course.settings, course.phase
     own = (epoch.study, epoch.trial_id) == (job.study, spec.trial_id)
@@ -96,4 +97,4 @@ def _best(name: str, values: Sequence[float | None]) -> float | None:
 
 
 def _known(name: str, value: float) -> float | None:
-    return None if name.startswith("test_") and not math.isfinite(value) else value
+    return None if name.startswith(_FINITE) and not math.isfinite(value) else value
