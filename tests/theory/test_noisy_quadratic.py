@@ -47,6 +47,14 @@ def test_simulated_descent_reaches_the_limits_within_two_percent(noise, lr):
     assert run.angular_velocity[settled].mean() == pytest.approx(model.angle_limit(lr), abs=0.3)
 
 
+@pytest.mark.parametrize("noise", ANGLES)
+def test_at_the_smallest_learning_rate_the_simulated_angle_stands_above_90_degrees_by_what_the_limit_says(noise):
+    model = nq.paper_quadratic(noise)
+    run = descend(model, 0.001, iterations=1500, replicates=24, spread=0.0, seed=5)
+    assert run.angular_velocity[700:].mean() == pytest.approx(model.angle_limit(0.001), abs=0.12)
+    assert model.angle_limit(0.001) - 90.0 > 0.3
+
+
 def test_at_a_small_learning_rate_the_recursion_of_the_moments_settles_at_the_limits():
     model, lr = nq.paper_quadratic(), 0.001
     keep, noise = (1.0 - lr * model.curvatures) ** 2, (lr * model.curvatures) ** 2 * model.variances
