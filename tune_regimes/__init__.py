@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from tune_regimes.errors import UsageError
     from tune_regimes.results import Results
     from tune_regimes.schedule import (
+        AutoDrop,
+        Averaged,
+        Equilibrium,
         Phase,
         Plateau,
         Ramp,
@@ -35,6 +38,9 @@ __version__ = _version.VERSION
 _HOMES = {
     "UsageError": "errors",
     "Results": "results",
+    "AutoDrop": "schedule",
+    "Averaged": "schedule",
+    "Equilibrium": "schedule",
     "Phase": "schedule",
     "Plateau": "schedule",
     "Ramp": "schedule",
@@ -62,7 +68,10 @@ _HOMES = {
 
 __all__ = [
     "Augmentation",
+    "AutoDrop",
+    "Averaged",
     "Data",
+    "Equilibrium",
     "Phase",
     "Plateau",
     "Ramp",

@@ -8,7 +8,7 @@ from tune_regimes.errors import ScheduleError
 from tune_regimes.schedule.checks import check_count, check_fields
 from tune_regimes.schedule.phases import Phase
 from tune_regimes.schedule.policy import KIND, Policy, policy_from_dict
-from tune_regimes.schedule.schedule import Schedule, drops_buffers
+from tune_regimes.schedule.schedule import Schedule, entered
 from tune_regimes.schedule.settings import Settings
 
 
@@ -92,6 +92,11 @@ class Fork(Policy):
         """None: how many phases the head has depends on observations."""
         return None
 
+    @property
+    def averages_until(self) -> int:
+        """As long as the head may average."""
+        return min(self.at, self.head.averages_until)
+
     def start(self) -> ForkState:
         """The state before the first epoch."""
         return ForkState(0, self.head.start())
@@ -100,11 +105,9 @@ class Fork(Policy):
         """What the head says, then what the tail says."""
         if state.epoch < self.at:
             return self.head.settings(state.head, steps_per_epoch)
-        settings = self.tail.settings(state.epoch - self.at, steps_per_epoch)
-        if state.epoch > self.at or self.tail.phases[0].momentum_rule != "reset":
-            return settings
-        before = self.head.settings(state.before, steps_per_epoch)
-        return settings.with_reset() if drops_buffers(before, settings, steps_per_epoch) else settings
+        if state.epoch > self.at:
+            return self.tail.settings(state.epoch - self.at, steps_per_epoch)
+        return entered(self.tail.phases[0], self.head.settings(state.before, steps_per_epoch), steps_per_epoch)
 
     def phase_of(self, state: ForkState) -> tuple[int, int]:
         """The phase of the head; those of the tail are counted on from there."""

@@ -128,6 +128,11 @@ class Phase:
             )
         return self.epochs
 
+    @property
+    def constant(self) -> bool:
+        """Whether all its epochs, but for what happens on entering it, are told the same."""
+        return not any(isinstance(getattr(self, name), Ramp) for name in _VALUES)
+
     def cut(self, epochs: int) -> "Phase":
         """Return the phase ended early: its epochs are told what they were told before.
 
@@ -136,9 +141,8 @@ class Phase:
             0.3
         """
         check_count("epochs of a cut phase", epochs, high=self.length, remedy="Keep some of its epochs.")
-        ramped = any(isinstance(getattr(self, name), Ramp) for name in _VALUES)
         whole = self.ramp_epochs or self.length
-        return replace(self, epochs=epochs, ramp_epochs=whole if ramped and whole > epochs else None)
+        return replace(self, epochs=epochs, ramp_epochs=None if self.constant or whole == epochs else whole)
 
     @property
     def beta1(self) -> Value:

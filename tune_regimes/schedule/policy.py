@@ -22,12 +22,17 @@ class Policy(abc.ABC):
     state is restored exactly by observing the stored records again. Nothing but the records may enter a decision:
     then equal records mean equal settings, and trials share all epochs up to the first at which they were told
     differently.
-
-    Attributes:
-        adaptive: Whether observations change the settings.
     """
 
-    adaptive: bool = True
+    @property
+    def adaptive(self) -> bool:
+        """Whether observations change the settings."""
+        return True
+
+    @property
+    def averages_until(self) -> int:
+        """Epochs, from the first on, in which the policy may use the running average of the weights."""
+        return 0
 
     @property
     @abc.abstractmethod
@@ -101,15 +106,26 @@ def policy_from_dict(received: object) -> Policy:
     Raises:
         ScheduleError: It describes neither.
     """
-    from tune_regimes.schedule.fork import Fork
-    from tune_regimes.schedule.plateau import Plateau
+    from tune_regimes.schedule import autodrop, averaged, equilibrium, fork, plateau, saturation, velocity_model
     from tune_regimes.schedule.schedule import Schedule
 
     if not isinstance(received, dict) or KIND not in received:
         return Schedule.from_dict(received)
-    kinds = {kind.kind: kind for kind in (Plateau, Fork)}
+    kinds: dict[str, Any] = {
+        kind.kind: kind
+        for kind in (
+            plateau.Plateau,
+            autodrop.AutoDrop,
+            velocity_model.VelocityModelDrop,
+            saturation.SaturationDrop,
+            equilibrium.Equilibrium,
+            averaged.Averaged,
+            fork.Fork,
+        )
+    }
     check_choice("policy", received[KIND], kinds)
-    return kinds[received[KIND]].from_dict(received)
+    policy: Policy = kinds[received[KIND]].from_dict(received)
+    return policy
 
 
 def told(

@@ -93,15 +93,10 @@ class Schedule(Policy):
         """
         check_count("steps_per_epoch", steps_per_epoch, remedy="An epoch has one step or more.")
         index, epoch_in_phase = self.phase_of(epoch)
-        settings = self.phases[index].settings(epoch_in_phase, steps_per_epoch)
-        return settings.with_reset() if epoch_in_phase == 0 and self._resets(index, steps_per_epoch) else settings
-
-    def _resets(self, index: int, steps_per_epoch: int) -> bool:
-        if index == 0 or self.phases[index].momentum_rule != "reset":
-            return False
+        if index == 0 or epoch_in_phase > 0:
+            return self.phases[index].settings(epoch_in_phase, steps_per_epoch)
         earlier, later = self.phases[index - 1 : index + 1]
-        before = earlier.settings(earlier.length - 1, steps_per_epoch)
-        return drops_buffers(before, later.settings(0, steps_per_epoch), steps_per_epoch)
+        return entered(later, earlier.settings(earlier.length - 1, steps_per_epoch), steps_per_epoch)
 
     def first(self, epochs: int) -> "Schedule":
         """Return the schedule of the first epochs alone, which are told what they are told here.
@@ -155,12 +150,20 @@ class Schedule(Policy):
         return cls.from_dict(decode_json(text))
 
 
-def drops_buffers(before: Settings, after: Settings, steps_per_epoch: int) -> bool:
-    """Whether a reset between two epochs changes anything: see `Schedule.settings`."""
-    if before.family != after.family:
-        return False
-    last, first = at_step(before.momentum, steps_per_epoch - 1), at_step(after.momentum, 0)
-    return after.family not in VELOCITY_ONLY or (last != 0.0 and first != 0.0)
+def entered(phase: Phase, before: Settings, steps_per_epoch: int) -> Settings:
+    """The settings of the first epoch of a phase, with a reset where that changes something: see `Schedule.settings`.
+
+    Args:
+        phase: The phase that begins, with its length.
+        before: What the epoch before it was told.
+        steps_per_epoch: Batches of an epoch.
+    """
+    first = phase.settings(0, steps_per_epoch)
+    if phase.momentum_rule != "reset" or before.family != first.family:
+        return first
+    last, next_ = at_step(before.momentum, steps_per_epoch - 1), at_step(first.momentum, 0)
+    drops = first.family not in VELOCITY_ONLY or (last != 0.0 and next_ != 0.0)
+    return first.with_reset() if drops else first
 
 
 def _complete(phase: Phase) -> Phase:

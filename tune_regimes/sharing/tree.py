@@ -7,7 +7,7 @@ it share. So the epochs of all edges together are the epochs that have to be tra
 from collections.abc import Hashable, Iterator
 from enum import Enum
 
-from tune_regimes.schedule import Phase, Ramp, Schedule, Settings
+from tune_regimes.schedule import Schedule, Settings
 
 # Ramps are compared at this many steps an epoch, whatever the task has: the keys of the worker decide what is loaded,
 # the tree only what is expected.
@@ -40,7 +40,7 @@ class Path:
         self._schedule, self._known, self.epochs = schedule, tokens, schedule.epochs
         self._tokens = [_UNKNOWN] * self.epochs
         for start, phase in zip((0, *schedule.transitions), schedule.phases, strict=True):
-            if not _is_ramped(phase):
+            if phase.constant:
                 end = start + phase.length
                 self._tokens[start] = self._resolved(start)
                 self._tokens[start + 1 : end] = [self._resolved(min(start + 1, end - 1))] * (end - start - 1)
@@ -75,10 +75,6 @@ class Path:
         (mine, at), (theirs, there) = self._schedule.phase_of(epoch), other._schedule.phase_of(epoch)
         same = at == there and self._schedule.phases[mine] == other._schedule.phases[theirs]
         return epoch - at + self._schedule.phases[mine].length if same else 0
-
-
-def _is_ramped(phase: Phase) -> bool:
-    return any(isinstance(value, Ramp) for value in (phase.lr, phase.momentum, phase.weight_decay))
 
 
 class Node:
