@@ -134,7 +134,7 @@ def noisy_gradient(x, t):
 @pytest.mark.parametrize("momentum", [0.0, 0.5, 0.9])
 @pytest.mark.parametrize("face", ["heavy ball", "nesterov", "descent"])
 def test_stochastic_convex_training_stays_below_bounds_that_follow_from_each_other(momentum, face):
-    lrs, gaps = schedule(60)
+    lrs, gaps = schedule(40)
     s = {"heavy ball": 0.0, "nesterov": 1.0, "descent": descent_factor(momentum)}[face]
     start = np.full((64, 4), 1.5)
     path = unified_momentum(noisy_gradient, start, np.repeat(lrs[1:], gaps), momentum=momentum, s=s)
@@ -142,7 +142,7 @@ def test_stochastic_convex_training_stays_below_bounds_that_follow_from_each_oth
     problem = ab.ConvexProblem(excess(start)[0], 3.0, 1.0, 0.25, momentum, s)
     constants = ab.theorem_2_constants(lrs, gaps)
     sums = ab.bound_from_rates(problem, lrs, gaps)
-    second = ab.theorem_2_bound(problem, 60, *constants)
+    second = ab.theorem_2_bound(problem, 40, *constants)
     third = ab.theorem_3_bound(problem, float(gaps.sum()), *ab.theorem_3_constants(1.0, 0.5))
     assert 0.0 < best < sums < second < third
     if momentum == 0.0:
