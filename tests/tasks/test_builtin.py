@@ -46,6 +46,27 @@ def test_width_and_dropout_reach_the_model() -> None:
     assert [m.p for m in model.modules() if isinstance(m, nn.Dropout)] == [0.3]
 
 
+def test_the_initialisation_reaches_the_model_and_the_identity() -> None:
+    spec = task("digits/simple_cnn", width=0.25, init="ntk", init_scale=3)
+    weights = [m.weight for m in spec.build().model().modules() if isinstance(m, nn.Conv2d)]
+    assert weights[2].std().item() == pytest.approx(3, rel=0.1)
+    kinds = [{}, {"init": "ntk"}, {"init": "kaiming"}, {"init": "kaiming", "init_scale": 3}, {"init_scale": 3}]
+    assert len({task("digits/simple_cnn", **kind) for kind in kinds}) == len(kinds)
+
+
+def test_a_full_batch_takes_every_row_in_one_step(pack: Path) -> None:
+    built = task("cifar10/mlp", data=pack, batch_size="full").build()
+    assert (built.batch_size, built.steps_per_epoch) == (30, 1)
+    assert built.spec is not None
+    assert built.spec.options["batch_size"] == 30
+    assert built.identity() == task("cifar10/mlp", data=pack, batch_size=30).build().identity()
+
+
+def test_a_full_batch_of_a_drawn_split_takes_what_was_drawn() -> None:
+    built = task("digits/mlp_si", batch_size="full", train_size=90).build()
+    assert (built.batch_size, built.steps_per_epoch, len(built.data.train)) == (90, 1, 90)
+
+
 def test_the_classes_of_the_data_set_are_the_outputs_of_the_model() -> None:
     built = task("digits/resnet20").build()
     assert built.model().eval()(torch.zeros(2, 1, 8, 8)).shape == (2, built.data.num_classes)

@@ -8,15 +8,34 @@ import pytest
 
 from tune_regimes.errors import TaskError
 from tune_regimes.tasks import models
-from tune_regimes.tasks.registry import DATASETS, MODELS, Options, resolve, split_name
+from tune_regimes.tasks.options import Options
+from tune_regimes.tasks.registry import DATASETS, MODELS, resolve, split_name
 
 
 def test_the_models_that_are_named_are_those_that_can_be_built() -> None:
     assert set(MODELS) == set(models.BUILDERS)
 
 
-def test_every_option_has_a_default_and_all_are_resolved() -> None:
-    assert set(resolve("digits/mlp", {})) == {field.name for field in fields(Options)}
+def test_every_option_has_a_default_and_all_but_the_network_s_own_start_are_resolved() -> None:
+    known = {field.name for field in fields(Options)}
+    assert set(resolve("digits/mlp", {})) == known - {"init", "init_scale"}
+    assert set(resolve("digits/mlp", {"init": "ntk", "init_scale": 2})) == known
+
+
+def test_the_network_s_own_start_said_or_not_is_one_task() -> None:
+    assert resolve("digits/mlp", {"init": "default", "init_scale": 1}) == resolve("digits/mlp", {})
+
+
+def test_the_models_that_say_so_in_their_names_are_scale_invariant() -> None:
+    assert {name for name, info in MODELS.items() if info.scale_invariant} == {n for n in MODELS if n.endswith("_si")}
+
+
+def test_a_full_batch_is_the_training_split_where_its_size_is_told() -> None:
+    assert resolve("digits/mlp", {"batch_size": "full"})["batch_size"] == 500
+    assert resolve("digits/mlp", {"batch_size": "full", "train_size": 90}) == resolve(
+        "digits/mlp", {"batch_size": 90, "train_size": 90}
+    )
+    assert resolve("cifar10/mlp", {"batch_size": "full"})["batch_size"] == "full"
 
 
 @pytest.mark.parametrize(
@@ -39,6 +58,7 @@ def test_a_name_that_does_not_exist_is_refused_with_the_choices(name: str, said:
         ("batch_size", 0),
         ("batch_size", 2.5),
         ("batch_size", True),
+        ("batch_size", "all"),
         ("train_size", 0),
         ("test_size", -3),
         ("split_seed", -1),
@@ -49,6 +69,12 @@ def test_a_name_that_does_not_exist_is_refused_with_the_choices(name: str, said:
         ("dropout", 1.0),
         ("dropout", -0.1),
         ("padding", "zeros"),
+        ("init", "xavier"),
+        ("init", 3),
+        ("init_scale", 0),
+        ("init_scale", -1.0),
+        ("init_scale", float("inf")),
+        ("init_scale", "2"),
         ("augment", "yes"),
         ("normalize", 1),
         ("download", "yes"),

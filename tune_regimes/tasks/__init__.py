@@ -12,6 +12,7 @@ from tune_regimes.tasks.spec import TaskSpec, check_data, names, register_task, 
 if TYPE_CHECKING:
     from tune_regimes.tasks.data import Data, Split
     from tune_regimes.tasks.definition import Augmentation, Task, accuracy
+    from tune_regimes.tasks.scale_invariance import check_scale_invariant
 
 __all__ = [
     "Augmentation",
@@ -21,6 +22,7 @@ __all__ = [
     "TaskSpec",
     "accuracy",
     "check_data",
+    "check_scale_invariant",
     "names",
     "register_task",
     "task",
@@ -32,6 +34,7 @@ _NEEDS_TORCH = {
     "Split": "data",
     "Task": "definition",
     "accuracy": "definition",
+    "check_scale_invariant": "scale_invariance",
 }
 
 

@@ -5,7 +5,8 @@ from typing import Any
 
 from tune_regimes.tasks import datasets, models
 from tune_regimes.tasks.definition import Augmentation, Task
-from tune_regimes.tasks.registry import DATASETS, Options, split_name
+from tune_regimes.tasks.options import FULL, Options
+from tune_regimes.tasks.registry import DATASETS, split_name
 
 
 def build(name: str, **options: Any) -> Task:
@@ -25,6 +26,9 @@ def build(name: str, **options: Any) -> Task:
         num_classes=info.num_classes,
         width=chosen.width,
         dropout=chosen.dropout,
+        init=chosen.init,
+        init_scale=chosen.init_scale,
     )
     crops = Augmentation(info.flip, info.crop, chosen.padding) if chosen.augment else Augmentation()
-    return Task(make, data, batch_size=chosen.batch_size or info.batch_size, augmentation=crops)
+    rows = len(data.train) if chosen.batch_size == FULL else chosen.batch_size
+    return Task(make, data, batch_size=int(rows or info.batch_size), augmentation=crops)

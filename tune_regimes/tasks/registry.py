@@ -1,13 +1,13 @@
 """The built-in data sets, models and options by name: what can be said of them without loading torch."""
 
-import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from typing import Any
 
 from tune_regimes.errors import TaskError
+from tune_regimes.tasks.options import FULL, Options
 
 
 @dataclass(frozen=True)
@@ -67,10 +67,13 @@ class ModelInfo:
     Attributes:
         smallest: pixels of the shorter side below which the network's pooling leaves nothing.
         normalize: whether images are normalised per channel unless the user says otherwise; else they stay in [0, 1].
+        scale_invariant: whether the outputs, in training mode, are the same when all trained weights are multiplied by
+            one positive number, so that lr and weight decay act through the effective and the intrinsic learning rate.
     """
 
     smallest: int = 1
     normalize: bool = True
+    scale_invariant: bool = False
 
 
 MODELS: dict[str, ModelInfo] = {
@@ -79,78 +82,15 @@ MODELS: dict[str, ModelInfo] = {
     "simple_cnn_bn": ModelInfo(smallest=4),
     **{f"vgg{depth}_bn": ModelInfo(smallest=32) for depth in (11, 13, 16, 19)},
     **{f"resnet{depth}": ModelInfo() for depth in (18, 34, 50, 20, 32, 56, 110)},
+    "wrn28_10": ModelInfo(),
+    "wrn40_10": ModelInfo(),
+    "densenet100_12": ModelInfo(smallest=4),
+    "mlp_si": ModelInfo(scale_invariant=True),
+    "mnist_cnn_si": ModelInfo(smallest=4, scale_invariant=True),
+    **{f"preresnet{depth}_si": ModelInfo(scale_invariant=True) for depth in (8, 14, 20, 32)},
+    **{f"vgg{depth}_si": ModelInfo(smallest=32, scale_invariant=True) for depth in (11, 16)},
 }
-
-
-@dataclass(frozen=True)
-class Options:
-    """The options that every built-in task takes.
-
-    Attributes:
-        data: folder the data set lies in (see :mod:`tune_regimes.tasks.datasets`); None for ``digits`` only.
-        download: fetch the data set from torchvision's source where the folder holds nothing yet.
-        batch_size: rows per training step; None for the data set's own default.
-        augment: random crops, and flips where the data set allows; None for the data set's own default.
-        padding: what crops are padded with, "zero" or "reflect".
-        normalize: per-channel normalisation; None for the model's own default.
-        train_size: rows of the training split, a stratified draw; None for all (for ``digits``: 500).
-        test_size: rows of the test split likewise; None for all.
-        split_seed: which draw.
-        width: multiplier of the model's channel counts.
-        dropout: share of units dropped before the output layer.
-
-    Raises:
-        TaskError: for a value of the wrong type or range.
-    """
-
-    data: str | None = None
-    download: bool = False
-    batch_size: int | None = None
-    augment: bool | None = None
-    padding: str = "zero"
-    normalize: bool | None = None
-    train_size: int | None = None
-    test_size: int | None = None
-    split_seed: int = 0
-    width: float = 1.0
-    dropout: float = 0.0
-
-    def __post_init__(self) -> None:
-        for name, (accepts, wanted) in _RULES.items():
-            value = getattr(self, name)
-            if not accepts(value):
-                raise TaskError(f"{name} must be {wanted}, got {value!r}")
-
-
-def _whole(value: object, low: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= low
-
-
-def _number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _count_or_none(value: object) -> bool:
-    return value is None or _whole(value, 1)
-
-
-def _flag_or_none(value: object) -> bool:
-    return value is None or isinstance(value, bool)
-
-
-_RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "data": (lambda v: v is None or (isinstance(v, str) and v != ""), "a folder's path, or None"),
-    "download": (lambda v: isinstance(v, bool), "True or False"),
-    "batch_size": (_count_or_none, "a whole number of at least 1, or None"),
-    "augment": (_flag_or_none, "True, False or None"),
-    "padding": (lambda v: v in ("zero", "reflect"), "'zero' or 'reflect'"),
-    "normalize": (_flag_or_none, "True, False or None"),
-    "train_size": (_count_or_none, "a whole number of at least 1, or None"),
-    "test_size": (_count_or_none, "a whole number of at least 1, or None"),
-    "split_seed": (lambda v: _whole(v, 0), "a whole number of at least 0"),
-    "width": (lambda v: _number(v) and v > 0, "a number above 0"),
-    "dropout": (lambda v: _number(v) and 0 <= v < 1, "a number in [0, 1)"),
-}
+_OWN_START = (("init", "default"), ("init_scale", 1.0))
 
 
 def split_name(name: str) -> tuple[str, str]:
@@ -192,7 +132,9 @@ def choose(kind: str, value: str, choices: Mapping[str, object], asked: str) -> 
 def resolve(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """All options of a built-in task: those given, checked, and the defaults of the data set and the model.
 
-    The folder is made absolute, so that it means the same in a worker process.
+    The folder is made absolute, so that it means the same in a worker process. A full batch becomes the number of rows
+    where that is known without reading the data. The initialisation is left out where it is the network's own: a task
+    that does not use it is the task that it was before there was a choice.
 
     Raises:
         TaskError: for an unknown task or option, or a value of the wrong type or range.
@@ -200,6 +142,8 @@ def resolve(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
     Examples:
         >>> resolve("digits/mlp", {"width": 2})["batch_size"]
         50
+        >>> resolve("digits/mlp", {"batch_size": "full"})["batch_size"]
+        500
     """
     dataset, model = split_name(name)
     known: dict[str, Any] = {f.name: f.default for f in fields(Options)}
@@ -210,8 +154,11 @@ def resolve(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
     if options["data"] != "" and isinstance(options["data"], str | os.PathLike):
         options["data"] = os.path.abspath(os.path.expanduser(options["data"]))
     Options(**options)
+    if options["batch_size"] == FULL:
+        options["batch_size"] = options["train_size"] or FULL
     _check_fit(name, options)
-    return options | {"width": float(options["width"]), "dropout": float(options["dropout"])}
+    options |= {option: float(options[option]) for option in ("width", "dropout", "init_scale")}
+    return {k: v for k, v in options.items() if (k, v) not in _OWN_START}
 
 
 def _own_defaults(info: DatasetInfo, model: ModelInfo) -> dict[str, Any]:
@@ -225,5 +172,5 @@ def _own_defaults(info: DatasetInfo, model: ModelInfo) -> dict[str, Any]:
 
 def _check_fit(name: str, options: Mapping[str, Any]) -> None:
     rows, batch = options["train_size"], options["batch_size"]
-    if rows is not None and rows < batch:
+    if batch != FULL and rows is not None and rows < batch:
         raise TaskError(f"{name}: train_size must be at least batch_size, got {rows} rows for batches of {batch}")

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tune_regimes.errors import TaskError
+from tune_regimes.tasks.options import FULL
 from tune_regimes.tasks.registry import DATASETS, MODELS, resolve, split_name
 
 if TYPE_CHECKING:
@@ -64,7 +65,12 @@ class TaskSpec:
         built = factory(**named, **self.options)
         if not isinstance(built, Task):
             raise TaskError(f"the factory of task {self.name!r} must return a Task, got {type(built).__name__}")
-        return replace(built, spec=self)
+        return replace(built, spec=self._counted(built.batch_size))
+
+    def _counted(self, rows: int) -> "TaskSpec":
+        """The same with the rows of a full batch, which are known once the data are: both spellings are one task."""
+        full = self.factory == BUILTIN and self.options["batch_size"] == FULL
+        return replace(self, options={**self.options, "batch_size": rows}) if full else self
 
     def identity(self) -> dict[str, Any]:
         """Name and options as JSON, without where the data lie: moving a folder does not make another task.
@@ -160,7 +166,7 @@ def task(name: str, **options: Any) -> TaskSpec:
 
     Args:
         name: see :func:`names`.
-        options: of a built-in task, see :class:`tune_regimes.tasks.registry.Options`; of a registered one, the
+        options: of a built-in task, see :class:`tune_regimes.tasks.options.Options`; of a registered one, the
             keyword arguments of its factory.
 
     Raises:

@@ -38,11 +38,61 @@ def channels(model: nn.Module) -> list[int]:
         ("vgg13_bn", 9.4),
         ("vgg16_bn", 14.7),
         ("vgg19_bn", 20.0),
+        ("wrn28_10", 36.5),
+        ("wrn40_10", 55.8),
+        ("densenet100_12", 0.8),
     ],
 )
 def test_a_network_has_as_many_parameters_as_published(name: str, millions: float) -> None:
     digits = len(str(millions).partition(".")[2])
     assert round(parameters(models.build(name, **CIFAR)) / 1e6, digits) == millions
+
+
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [
+        ("wrn28_10", 36_479_194),
+        ("wrn40_10", 55_841_754),
+        ("densenet100_12", 769_162),
+        ("preresnet32_si", 463_792),
+        ("vgg16_si", 14_710_464),
+        ("mnist_cnn_si", 543_584),
+        ("mlp_si", 317_200),
+    ],
+)
+def test_a_network_trains_exactly_as_many_parameters_as_its_layers_have(name: str, count: int) -> None:
+    model = models.build(name, **CIFAR)
+    assert sum(p.numel() for p in model.parameters() if p.requires_grad) == count
+
+
+def test_wide_networks_have_stages_ten_times_as_wide_and_as_many_layers_as_their_names_say() -> None:
+    for depth in (28, 40):
+        model = models.build(f"wrn{depth}_10", **CIFAR)
+        assert sorted(set(channels(model))) == [16, 160, 320, 640]
+        assert len([*of_kind(model, nn.Conv2d), *of_kind(model, nn.Linear)]) == depth + 1
+
+
+def test_densenet_has_a_hundred_layers_and_grows_by_twelve() -> None:
+    model = models.build("densenet100_12", **CIFAR)
+    assert len([*of_kind(model, nn.Conv2d), *of_kind(model, nn.Linear)]) == 100
+    assert channels(model)[:3] == [24, 48, 12]
+    assert [c.in_channels for c in of_kind(model, nn.Conv2d)][33:36] == [216, 108, 48]  # type: ignore[misc]
+    assert model.head.in_features == 342
+
+
+@pytest.mark.parametrize("depth", [8, 14, 20, 32])
+def test_the_scale_invariant_residual_networks_have_as_many_layers_and_two_projections(depth: int) -> None:
+    model = models.build(f"preresnet{depth}_si", **CIFAR)
+    assert len([*of_kind(model, nn.Conv2d), *of_kind(model, nn.Linear)]) == depth + 2
+    assert not any(isinstance(norm.weight, nn.Parameter) for norm in of_kind(model, nn.BatchNorm2d))
+
+
+@pytest.mark.parametrize("name", ["preresnet32_si", "vgg16_si", "vgg11_si", "mnist_cnn_si", "mlp_si"])
+def test_a_scale_invariant_network_trains_all_but_its_output_layer(name: str) -> None:
+    model = models.build(name, **CIFAR)
+    frozen = [n for n, p in model.named_parameters() if not p.requires_grad]
+    assert frozen == ["head.1.weight"]
+    assert all(p.ndim >= 2 for p in model.parameters())
 
 
 @pytest.mark.parametrize(("name", "depth"), [("resnet20", 20), ("resnet32", 32), ("resnet56", 56), ("resnet110", 110)])

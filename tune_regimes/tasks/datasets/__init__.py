@@ -15,7 +15,8 @@ from tune_regimes.errors import DataError
 from tune_regimes.tasks.datasets import digits
 from tune_regimes.tasks.datasets.arrays import Arrays, check_size
 from tune_regimes.tasks.datasets.sources import Source, detect
-from tune_regimes.tasks.registry import DATASETS, Options
+from tune_regimes.tasks.options import Options
+from tune_regimes.tasks.registry import DATASETS
 
 if TYPE_CHECKING:
     from tune_regimes.tasks.data import Data, Split

@@ -1,6 +1,8 @@
-"""What several networks share: scaled channel counts, convolutions without bias, initialisations."""
+"""What several networks share: scaled channel counts, layers without bias, frozen parts, initialisations."""
 
 from torch import nn
+
+FROZEN_EPS = 1e-12
 
 
 def scaled(channels: int, width: float) -> int:
@@ -16,6 +18,26 @@ def scaled(channels: int, width: float) -> int:
 def conv(narrow: int, wide: int, size: int, stride: int = 1) -> nn.Conv2d:
     """A square convolution that keeps the image size (up to its stride), without bias: a batch norm follows it."""
     return nn.Conv2d(narrow, wide, size, stride=stride, padding=size // 2, bias=False)
+
+
+def frozen_norm(channels: int) -> nn.BatchNorm2d:
+    """Batch normalisation of images without scale and shift, as if frozen at 1 and 0.
+
+    Its eps, added to the variances, is 1e-12 instead of torch's 1e-5: eps is what keeps a network from being exactly
+    scale invariant, and weights of a thousandth of their usual size have variances below 1e-5.
+    """
+    return nn.BatchNorm2d(channels, eps=FROZEN_EPS, affine=False)
+
+
+def frozen_head(features: int, num_classes: int, dropout: float) -> nn.Sequential:
+    """A linear output layer that stays as it was drawn, without bias, behind dropout.
+
+    Source: Hoffer et al., "Fix your classifier" (2018); Li et al., "Reconciling Modern Deep Learning with Traditional
+    Optimization Analyses" (2020), section 6.1.
+    """
+    linear = nn.Linear(features, num_classes, bias=False)
+    linear.weight.requires_grad_(False)
+    return nn.Sequential(nn.Dropout(dropout), linear)
 
 
 def start_from_he(module: nn.Module) -> None:
