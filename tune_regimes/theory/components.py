@@ -113,8 +113,8 @@ def noisy_logistic(
 ) -> tuple[Components, Array]:
     """Return the example of SGDL, figure 2, and its data: x_hat = 1 / (1 + e^z) + N(0, noise^2), z uniform on (0, 10).
 
-    The paper names neither A, D, mu, N nor the noise. Ours: A = gain I, b = A x_hat, and D takes second differences along
-    the sorted z.
+    The paper names neither A, D, mu, N nor the noise. Ours: A = gain I, b = A x_hat, and D takes second differences
+    along the sorted z.
 
     Args:
         seed: Of the data.

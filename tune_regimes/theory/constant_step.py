@@ -147,7 +147,8 @@ def stationary_covariance(components: Components, step: float) -> Array:
         )
     noise = components.gradients(components.solution)
     forcing = step**2 * noise.T @ noise / len(noise)
-    return np.linalg.solve(np.eye(forcing.size) - moment_map, forcing.ravel()).reshape(forcing.shape)
+    solved = np.linalg.solve(np.eye(forcing.size) - moment_map, forcing.ravel())
+    return np.asarray(solved.reshape(forcing.shape), dtype=np.float64)
 
 
 def simulate(

@@ -43,7 +43,7 @@ class Sweep:
                 f"a sweep must contract to have a limit: received a spectral radius of {self.radius:g}. "
                 "Take a step inside `true_range`."
             )
-        return np.linalg.solve(np.eye(self.offset.size) - self.matrix, self.offset)
+        return np.asarray(np.linalg.solve(np.eye(self.offset.size) - self.matrix, self.offset), dtype=np.float64)
 
 
 def sweep(components: Components, step: float, order: str = "forward") -> Sweep:
