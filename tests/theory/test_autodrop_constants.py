@@ -17,6 +17,11 @@ def test_the_drops_to_the_recommended_floor_are_those_that_dropping_makes(factor
     assert ac.drops_to_floor(0.1, factor, 1e-4) == made == drops
 
 
+@given(st.floats(1e-3, 10.0), st.floats(0.05, 0.95), st.integers(0, 30))
+def test_a_floor_that_rounding_misses_by_little_takes_no_further_drop(lr, factor, drops):
+    assert ac.drops_to_floor(lr, factor, lr * factor**drops) == drops
+
+
 def test_on_the_floor_there_is_nothing_to_drop():
     assert ac.drops_to_floor(0.01, 0.5, 0.01) == 0
     assert ac.drops_to_floor(0.01, 0.5, 0.009999) == 1

@@ -51,6 +51,11 @@ def test_at_the_closed_form_gap_the_derivative_stands_on_the_threshold(lr, tau_0
     assert gap == pytest.approx(printed, rel=1e-9, abs=1e-9)
 
 
+def test_the_threshold_is_tau_0_for_large_rates_and_half_of_gamma_times_the_rate_for_small_ones():
+    model = vm.VelocityModel(0.6, 1.0)
+    assert [model.threshold(lr, 0.1) for lr in (0.5, 0.2, 0.1)] == [0.1, 0.1, 0.05]
+
+
 @pytest.mark.parametrize("printed", [False, True])
 @pytest.mark.parametrize("tau_0", [0.001, 0.02, 0.5])
 @pytest.mark.parametrize("gamma", [0.1, 1.0])
