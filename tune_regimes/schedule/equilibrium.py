@@ -14,6 +14,9 @@ from tune_regimes.schedule.rates import intrinsic_lr
 from tune_regimes.schedule.schedule import Schedule, entered
 from tune_regimes.schedule.settings import Settings, at_step
 
+_FULL = 1 - 1e-9
+"""The share of a window that fills it: sums of the intrinsic learning rate are rounded."""
+
 
 @dataclass(frozen=True)
 class EquilibriumState:
@@ -137,13 +140,13 @@ class Equilibrium(Policy):
         begun = state.norms[-1][0] if state.norms else 0.0
         time = begun + decayed(self._phase(state).settings(state.epoch - state.since, steps), steps)
         norms = (*state.norms, (time, square))
-        opening = max((at for at, _ in norms if at <= time - self.window), default=0.0)
+        opening = max((at for at, _ in norms if time - at >= self.window * _FULL), default=0.0)
         return replace(state, epoch=state.epoch + 1, norms=tuple(norm for norm in norms if norm[0] >= opening))
 
     def _settled(self, state: EquilibriumState) -> bool:
         (opening, _), (time, _) = state.norms[0], state.norms[-1]
         squares = [square for _, square in state.norms]
-        return time - opening >= self.window and max(squares) <= min(squares) * (1 + self.tolerance)
+        return time - opening >= self.window * _FULL and max(squares) <= min(squares) * (1 + self.tolerance)
 
     def _phase(self, state: EquilibriumState) -> Phase:
         phase = self.phases[state.index]

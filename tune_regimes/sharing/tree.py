@@ -130,6 +130,7 @@ class StageTree:
     """The stage trees of a study: one for each seed, since trials of different seeds share nothing.
 
     Examples:
+        >>> from tune_regimes.schedule import Phase
         >>> tree = StageTree()
         >>> for name, transition in (("a", 2), ("b", 4), ("c", 4)):
         ...     phases = (Phase(lr=0.1, epochs=transition), Phase(lr=0.01, epochs=6 - transition))
