@@ -59,8 +59,9 @@ def test_a_study_has_the_values_of_a_plain_loop_over_its_schedules(finished):
         trajectory = tr.Trajectory(task, seed=trial.seed, numerics=Numerics(threads=1))
         records = [trajectory.advance(plan.settings(e, trajectory.steps_per_epoch)) for e in range(plan.epochs)]
         rows = results.epochs[results.epochs.trial_id == trial.trial_id].sort_values("epoch")
-        for name in ("train_loss", "train_accuracy", "test_loss", "test_accuracy"):
+        for name in ("train_loss", "train_accuracy", "test_loss", "test_accuracy", "steps", "weight_norm"):
             assert list(rows[name]) == [record[name] for record in records]
+        assert list(rows["angular_velocity"])[1:] == [record["angular_velocity"] for record in records[1:]]
 
 
 def test_progress_counts_trials_and_epochs_to_the_end(finished):

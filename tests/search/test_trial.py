@@ -6,7 +6,8 @@ import pytest
 
 import tune_regimes as tr
 from tune_regimes.errors import StudyError
-from tune_regimes.results import read_epoch_rows, read_trial
+from tune_regimes.results import observations, read_epoch_rows, read_trial
+from tune_regimes.schedule.policy import told
 from tune_regimes.search.job import Job, TrialSpec
 from tune_regimes.search.readings import WORST
 from tune_regimes.search.trial import TrialRun
@@ -71,6 +72,27 @@ def test_the_trial_row_sums_up_the_epochs(job, tmp_path):
     assert tr.Schedule.from_json(row["schedule"]) == spec().schedule
 
 
+def test_the_rows_say_what_was_observed_of_the_weights_and_the_trial_row_sums_none_of_it_up(job, tmp_path):
+    run_to_end(begun(job, spec()))
+    row, rows = read_trial(Storage(tmp_path), "00003-s1"), read_epoch_rows(Storage(tmp_path), "00003-s1")
+    assert [type(epoch["steps"]) for epoch in rows] == [int] * 4
+    assert [epoch["steps"] for epoch in rows] == [5, 5, 5, 5]
+    assert rows[0]["angular_velocity"] is None
+    assert all(0.0 < epoch["angular_velocity"] < 180.0 for epoch in rows[1:])
+    assert all(epoch["weight_norm"] > 0.0 for epoch in rows)
+    summed = {name.partition("_")[2] for name in row if name.startswith(("final_", "best_"))}
+    assert summed == {"train_loss", "train_accuracy", "test_loss", "test_accuracy"}
+
+
+def test_a_policy_is_told_again_from_the_rows_what_it_was_told_by_the_records(job, tmp_path):
+    policy = tr.Plateau(tr.Phase(lr=0.05, epochs=5), metric="angular_velocity", mode="max", patience=0, factor=0.5)
+    run_to_end(begun(job, replace(spec(), schedule=policy)))
+    rows = read_epoch_rows(Storage(tmp_path), "00003-s1")
+    told_again = [settings.lr for settings, _ in told(policy, observations(rows), 5)]
+    assert told_again == [row["lr"] for row in rows]
+    assert rows[1]["lr"] == 0.025
+
+
 def test_a_trial_that_was_left_goes_on_from_its_state_to_the_same_rows(job, tmp_path):
     run_to_end(begun(job, spec()))
     whole = without_times(read_epoch_rows(Storage(tmp_path), "00003-s1"))
@@ -124,6 +146,7 @@ def test_a_diverged_trial_ends_with_its_rows_and_reports_no_nan(job, tmp_path):
     assert row["status"] == "diverged"
     assert f"epoch {len(rows)}" in row["reason"]
     assert rows[-1]["test_accuracy"] is None
+    assert rows[-1]["angular_velocity"] is None
     assert row["final_test_accuracy"] is None
 
 

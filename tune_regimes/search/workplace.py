@@ -20,8 +20,9 @@ _MOST_FAILURES = 3
 """Failures of the store in a row after which it is left alone: a full disk, and not a connection that was lost once."""
 
 
-_SAFE_SIZE, _SAFE_FACTOR = 10**7, 4
-"""A state is smaller than so many bytes and so many times its weights: optimizers keep two buffers at most."""
+_SAFE_SIZE, _SAFE_FACTOR = 10**7, 6
+"""A state is smaller than so many bytes and so many times its weights: it holds them, those at the start of the last
+epoch, an average of them, and two buffers of the optimizer at most; L-BFGS keeps more, and is always counted."""
 
 
 class Workplace:
@@ -56,9 +57,13 @@ class Workplace:
 
     def check_quota(self, trajectory: Trajectory, policy: Policy) -> None:
         """UsageError when the quota is smaller than one state of a trajectory under a policy's optimizers."""
+        if self.job.quota is None:
+            return
+        optimizers = optimizers_of(policy)
         weights = sum(value.nbytes for value in trajectory.model.state_dict().values())
-        if self.job.quota is not None and self.job.quota < _SAFE_SIZE + _SAFE_FACTOR * weights:
-            self._store.check_fits(state_size(self.task, optimizers_of(policy)))
+        many_buffers = any(settings.family == "lbfgs" for settings in optimizers)
+        if many_buffers or self.job.quota < _SAFE_SIZE + _SAFE_FACTOR * weights:
+            self._store.check_fits(state_size(self.task, optimizers))
 
     def course(self, spec: TrialSpec) -> Course:
         """A trial's course before its first epoch; the key says what it may share with whom."""
