@@ -101,8 +101,10 @@ def judge_equivalence(effect: Effect, margin: float, alpha_beyond: float = ALPHA
     return DOES_NOT_HOLD if effect.p_beyond(margin) < alpha_beyond else UNDECIDED
 
 
-def judge_greater(effect: Effect, bound: float = 0.0) -> str:
+def judge_greater(effect: Effect, bound: float = 0.0, alpha_below: float = ALPHA) -> str:
     """Whether a difference is above a bound: one-sided in either direction, "undecided" between.
+
+    ``alpha_below`` is the level of the test that shows the contrary, smaller where it is one of several.
 
     Examples:
         >>> judge_greater(Effect(0.02, 0.005, 20)), judge_greater(Effect(-0.02, 0.005, 20))
@@ -110,7 +112,7 @@ def judge_greater(effect: Effect, bound: float = 0.0) -> str:
     """
     if effect.p_above(bound) < ALPHA:
         return HOLDS
-    return DOES_NOT_HOLD if effect.p_below(bound) < ALPHA else UNDECIDED
+    return DOES_NOT_HOLD if effect.p_below(bound) < alpha_below else UNDECIDED
 
 
 def judge_interval(low: float, high: float, bounds: tuple[float, float]) -> str:

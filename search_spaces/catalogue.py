@@ -13,7 +13,7 @@ from tune_regimes.errors import StudyError
 if TYPE_CHECKING:
     from tune_regimes.search import Study
 
-PAPERS = ("two_regimes",)
+PAPERS = ("two_regimes", "autodrop", "intrinsic_lr")
 """Modules of this package, one per paper; each has ``STUDIES``, its entries by short name."""
 
 OPTIONS: Mapping[str, str] = {
@@ -127,7 +127,7 @@ def studies() -> tuple[StudyEntry, ...]:
     """Every study of every paper.
 
     Examples:
-        >>> [entry.name for entry in studies()]
+        >>> [entry.name for entry in studies()][:2]
         ['two_regimes.transition_epoch', 'two_regimes.lr_momentum']
     """
     modules = [import_module(f"search_spaces.{paper}") for paper in PAPERS]
@@ -143,10 +143,9 @@ def find_study(name: str) -> StudyEntry:
     Examples:
         >>> find_study("two_regimes.lr_momentum").default_scale
         'smoke'
-        >>> find_study("transition")
+        >>> find_study("transition")  # doctest: +ELLIPSIS
         Traceback (most recent call last):
-        tune_regimes.errors.StudyError: the studies are two_regimes.transition_epoch, two_regimes.lr_momentum; got
-        'transition': choose one of them
+        tune_regimes.errors.StudyError: the studies are two_regimes.transition_epoch, ...; got 'transition': choose ...
     """
     known = {entry.name: entry for entry in studies()}
     if name not in known:

@@ -221,3 +221,84 @@ def store(tmp_path: Path) -> Callable[..., Results]:
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
     return table.astype(object).where(table.notna(), None).to_dict("records")
+
+
+@pytest.fixture
+def method_tables() -> Callable[..., Tables]:
+    """Tables of ``autodrop.table``, or of ``initial_lr`` where lrs are given, with chosen differences of the error.
+
+    ``effects`` are what a method's final error is above the baseline's; ``lowest`` the epoch of its lowest error.
+    """
+
+    def make(
+        *,
+        effects: Mapping[str, float] | None = None,
+        lowest: Mapping[str, int] | None = None,
+        lrs: Sequence[float] = (),
+        lr_effect: Mapping[str, float] | None = None,
+        seeds: int = 4,
+        noise: float = 0.001,
+        diverged: Mapping[str, int] | None = None,
+    ) -> Tables:
+        rng = np.random.default_rng(5)
+        methods = ("baseline", "rho 0.2") if lrs else ("baseline", "rho 0.1", "rho 0.2", "rho 0.5")
+        configs = [{"lr": lr} for lr in lrs] or [{}]
+        trials, epochs, remaining = [], [], dict(diverged or {})
+        for point, config in enumerate({**config, "method": method} for config in configs for method in methods):
+            method = config["method"]
+            for seed in range(seeds):
+                error = 0.3 + 0.02 * seed + (effects or {}).get(method, 0.0) + noise * rng.normal()
+                error += (lr_effect or {}).get(method, 0.0) * abs(np.log10(config.get("lr", 0.05) / 0.05))
+                status = "diverged" if remaining.get(method, 0) > 0 else "completed"
+                remaining[method] = remaining.get(method, 0) - 1
+                trial = make_trial(point, seed, config, 1 - error, status)
+                rows = make_epochs(trial["trial_id"], 2.3 * np.exp(-0.1 * np.arange(EPOCHS)), 0.05, 0.9)
+                best = (lowest or {}).get(method, EPOCHS) - (seed % 2)
+                for row in rows:
+                    early = row["epoch"] - best
+                    row |= {"test_accuracy": 1 - error - 0.01 * abs(early), "angular_velocity": 60.0 + row["epoch"]}
+                    row["lr"] = 0.05 * (0.2 if row["epoch"] > 6 else 1.0)
+                rows[0]["angular_velocity"] = np.nan
+                trials.append(trial)
+                epochs += rows
+        return pd.DataFrame(trials), pd.DataFrame(epochs)
+
+    return make
+
+
+@pytest.fixture
+def velocity_tables() -> Callable[..., Tables]:
+    """Tables of ``autodrop.angular_velocity`` in which the angle rises by 60 degrees to ``level(lr)``.
+
+    ``time(lr)`` epochs are what it takes to come 1/e near, ``noise(lr)`` its deviation from that curve; ``straight``
+    makes it rise to the last epoch. The loss falls with the rise, or evenly where ``even``.
+    """
+
+    def make(
+        *,
+        lrs: Sequence[float] = (0.3, 0.1, 0.03, 0.01, 0.003),
+        seeds: int = 3,
+        length: int = 40,
+        level: Callable[[float], float] = lambda lr: 90 + 10 * np.log10(lr / 0.03),
+        time: Callable[[float], float] = lambda lr: 3.0,
+        noise: Callable[[float], float] = lambda lr: 0.5,
+        straight: bool = False,
+        even: bool = False,
+    ) -> Tables:
+        rng = np.random.default_rng(7)
+        trials, epochs = [], []
+        for point, lr in enumerate(lrs):
+            for seed in range(seeds):
+                trial = make_trial(point, seed, {"lr": lr}, 0.5)
+                age = np.arange(length)
+                rest = 1 - age / (length - 1) if straight else np.exp(-age / time(lr))
+                omega = level(lr) - 60 * rest + noise(lr) * rng.normal(size=length)
+                losses = 2.3 - 2 * (age / length if even else 1 - rest) + 0.001 * rng.normal(size=length)
+                rows = make_epochs(trial["trial_id"], losses, lr, 0.9)
+                for row, angle in zip(rows, [np.nan, *omega[1:]], strict=True):
+                    row["angular_velocity"] = angle
+                trials.append(trial)
+                epochs += rows
+        return pd.DataFrame(trials), pd.DataFrame(epochs)
+
+    return make
