@@ -65,8 +65,8 @@ def test_rho_crosses_one_exactly_at_6c(seed, share):
 
 def test_6b_as_printed_bounds_the_step_by_what_the_proof_needs_for_the_radius():
     model = interpolating()
-    assert sgd.printed_step_limit(model, 1e6) == pytest.approx(sgd.radius_limit(model, 1e6))
-    assert sgd.printed_step_limit(model, 1e6) < sgd.step_limit(model)
+    assert sgd.step_limit_printed(model, 1e6) == pytest.approx(sgd.radius_limit(model, 1e6))
+    assert sgd.step_limit_printed(model, 1e6) < sgd.step_limit(model)
     assert sgd.radius_limit(model, 0.0) == float("inf")
     step = sgd.step_limit(model)
     top = np.linalg.eigvalsh(model.hessians)[:, -1].max(), 2 * np.linalg.eigvalsh(model.mean_hessian)[-1]

@@ -124,7 +124,7 @@ def test_the_printed_equilibrium_is_the_inverse_and_falls_with_the_intrinsic_lea
     assert exact == pytest.approx(np.sqrt(2 * intrinsic_lr) / sigma)
     settled = float(dynamics.gamma_after(1e9, 1.0, intrinsic_lr, sigma**2))
     assert exact == pytest.approx(float(dynamics.effective_lr(settled)))
-    printed = dynamics.printed_equilibrium_effective_lr(intrinsic_lr, sigma)
+    printed = dynamics.equilibrium_effective_lr_printed(intrinsic_lr, sigma)
     assert printed == pytest.approx(sigma / np.sqrt(2 * intrinsic_lr))
     assert printed == pytest.approx(np.sqrt(settled)), "what is printed is gamma^(+1/2)"
     assert dynamics.equilibrium_effective_lr(4 * intrinsic_lr, sigma) == pytest.approx(2 * exact)

@@ -33,7 +33,7 @@ def test_the_log_loss_after_10000_steps_falls_with_momentum(tuned):
 def test_the_alignment_after_10000_steps_nears_one_only_with_momentum(tuned):
     final = [trace.alignments[-1] for trace in tuned[0]]
     assert final == pytest.approx([0.78, 0.954, 0.994, 0.9999], abs=0.003)
-    assert [trace.printed_alignments[-1] for trace in tuned[0]] == [-value for value in final]
+    assert [trace.alignments_printed[-1] for trace in tuned[0]] == [-value for value in final]
 
 
 def test_the_scale_after_10000_steps_is_near_one_over_one_minus_momentum(tuned):

@@ -90,7 +90,7 @@ def test_equation_15_bounds_the_exact_times_up_to_a_constant(norm_squared, facto
 def test_the_printed_start_has_the_norm_where_its_square_is_meant():
     process = Settling(1e6, lr=0.01, weight_decay=0.1)
     assert process.start == pytest.approx(1e12 / 1e-4)
-    assert process.printed_start == pytest.approx(1e6 / 1e-4)
+    assert process.start_printed == pytest.approx(1e6 / 1e-4)
     assert process.direct_order() == pytest.approx(math.log(1e16) / 1e-3)
     assert process.direct_order(printed=True) == pytest.approx(math.log(1e10) / 1e-3)
     assert process.two_stage_order(10, printed=True) == pytest.approx((math.log(1e9) / 10 + math.log(10)) / 1e-3)

@@ -53,7 +53,7 @@ def test_the_estimate_tends_to_the_true_distance_from_above():
 
 def test_certain_predictions_have_no_bias_and_the_printed_baseline_is_the_sum_of_errors():
     assert tv.expected_same_schedule([1.0, 0.0], 7) == 0.0
-    assert tv.printed_baseline(0.02, 0.03) == pytest.approx(0.05)
+    assert tv.baseline_printed(0.02, 0.03) == pytest.approx(0.05)
 
 
 def test_bad_input_is_refused():

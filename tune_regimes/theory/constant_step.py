@@ -70,7 +70,7 @@ def radius_limit(components: Components, lipschitz: float) -> float:
     return least / lipschitz if check_number("lipschitz", lipschitz) else float("inf")
 
 
-def printed_step_limit(components: Components, lipschitz: float) -> float:
+def step_limit_printed(components: Components, lipschitz: float) -> float:
     """Return 6b as printed: one minimum over both limits, so that lambda_min(H*) / L bounds the step too."""
     return min(step_limit(components), radius_limit(components, lipschitz))
 

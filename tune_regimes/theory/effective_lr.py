@@ -137,7 +137,7 @@ def equilibrium_effective_lr(intrinsic_lr: float, sigma: float) -> float:
     return float(effective_lr(equilibrium_gamma(intrinsic_lr, sigma**2, discrete=False)))
 
 
-def printed_equilibrium_effective_lr(intrinsic_lr: float, sigma: float) -> float:
+def equilibrium_effective_lr_printed(intrinsic_lr: float, sigma: float) -> float:
     """Return sigma / sqrt(2 le) as the text below eq. 12 prints it: that is gamma^(+1/2), the inverse."""
     return 1.0 / equilibrium_effective_lr(intrinsic_lr, sigma)
 

@@ -97,7 +97,7 @@ def plain_lr(lr: float, momentum: float) -> float:
     return lr / (1.0 - check_number("momentum", momentum, below=1.0))
 
 
-def printed_plain_lr(lr: float, weight_decay: float, momentum: float) -> float:
+def plain_lr_printed(lr: float, weight_decay: float, momentum: float) -> float:
     """Return lr wd / (1 - beta) as appendix C.1 prints it for the learning rate; it is the intrinsic one."""
     return plain_lr(lr, momentum) * weight_decay
 
@@ -156,8 +156,13 @@ def single_example_lr(lr: float, batch: int) -> float:
 
 
 def single_example_intrinsic_lr(lr: float, weight_decay: float, batch: int) -> float:
-    """Return le / B, which alone sets the equilibrium under the linear scaling rule; the text prints wd / B."""
+    """Return le / B = lr wd / B, which alone sets the equilibrium under the linear scaling rule."""
     return single_example_lr(lr, batch) * check_number("weight decay", weight_decay)
+
+
+def single_example_intrinsic_lr_printed(weight_decay: float, batch: int) -> float:
+    """Return wd / B, which the text prints for it: runs that share it settle at different norms."""
+    return check_number("weight decay", weight_decay) / check_count("batch", batch)
 
 
 def _rates(lrs: object) -> Array:

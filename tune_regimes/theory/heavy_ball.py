@@ -153,7 +153,7 @@ class Trace:
         return alignment(self.buffers[1:], self.weights[1:])
 
     @property
-    def printed_alignments(self) -> Array:
+    def alignments_printed(self) -> Array:
         """The alignment with the sign of eq. 3 as printed, shape (steps,)."""
         return -self.alignments
 

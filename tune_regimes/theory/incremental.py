@@ -111,7 +111,7 @@ def radii(components: Components, steps: object) -> Array:
     return spectral_radius(product)
 
 
-def printed_range(components: Components) -> float:
+def range_printed(components: Components) -> float:
     """Return the upper end of the printed range, 2 N / lambda_max(sum H_i), of Examples 3 and 4 (and section 5).
 
     It is neither necessary nor sufficient: for Example 1 it gives N where the true end is 1, and for
@@ -142,7 +142,7 @@ def true_range(components: Components, *, upper: float | None = None, points: in
     if not outside.any():
         raise TheoryError(f"the range must end within the scan: received upper {steps[-1]:g}. Give a larger `upper`.")
     first = int(outside.argmax())
-    below = steps[first - 1] if first else 0.0
+    below = float(steps[first - 1]) if first else 0.0
     return _bisect(lambda t: float(radii(components, [t])[0]) < 1.0, below, float(steps[first]))
 
 
@@ -155,7 +155,7 @@ def best_step(components: Components, *, upper: float | None = None, points: int
 
 
 def _scan(components: Components, upper: float | None, points: int) -> Array:
-    end = 2.0 * printed_range(components) if upper is None else check_number("upper", upper, positive=True)
+    end = 2.0 * range_printed(components) if upper is None else check_number("upper", upper, positive=True)
     return np.linspace(0.0, end, check_count("points", points, low=2) + 1)[1:]
 
 

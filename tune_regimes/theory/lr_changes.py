@@ -104,7 +104,7 @@ class Settling:
         return float(gamma_of(self.norm_squared, self.lr)) / self.equilibrium
 
     @property
-    def printed_start(self) -> float:
+    def start_printed(self) -> float:
         """gamma_0 = G_0 / lr^2 as appendix E prints it, with G_0 where its square is meant."""
         return self.norm_squared / self.lr**2 / self.equilibrium
 
@@ -129,7 +129,7 @@ class Settling:
 
     def direct_order(self, *, printed: bool = False) -> float:
         """Return the first expression under appendix E's O: max(ln gamma_0, 1) / (lr wd)."""
-        start = self.printed_start if printed else self.start
+        start = self.start_printed if printed else self.start
         return max(math.log(start), 1.0) / self.intrinsic_lr
 
     def two_stage_order(self, factor: float, *, printed: bool = False) -> float:
@@ -138,7 +138,7 @@ class Settling:
         gamma_0' is K gamma_0 / K^2, the start of the first stage in units of its equilibrium 1 / K: G_0 / (K lr^2) as
         printed, G_0^2 / (K lr^2) corrected.
         """
-        k, start = self._factor(factor), self.printed_start if printed else self.start
+        k, start = self._factor(factor), self.start_printed if printed else self.start
         return max(math.log(start / k), 1.0) / (k * self.intrinsic_lr) + math.log(k) / self.intrinsic_lr
 
     def _factor(self, factor: float) -> float:

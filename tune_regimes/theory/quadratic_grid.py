@@ -9,16 +9,18 @@ from tune_regimes.theory.matrices import check_array
 STEPS = 10_000
 LR_RANGE = (1e-7, 5e-5)
 # Appendix C.3 prints 5 x 10^5 for the upper end, ten orders of magnitude above the largest stable learning rate.
-PRINTED_LR_RANGE = (1e-7, 5e5)
+LR_RANGE_PRINTED = (1e-7, 5e5)
 COMPLEMENT_RANGE = (1e-3, 1.0)
 # Coordinates this small add nothing to a loss, while subnormal numbers slow the arithmetic down by orders of magnitude.
 FLUSH_BELOW = 1e-150
 FLUSH_EVERY = 50
+# Learning rates that are iterated together: few enough that all their numbers stay in the cache.
+BLOCK = 5
 
 
 def lr_grid(points: int = 50, *, printed: bool = False) -> Array:
     """Return log-spaced learning rates, shape (points,), over the corrected range of appendix C.3 or as printed."""
-    return np.geomspace(*(PRINTED_LR_RANGE if printed else LR_RANGE), check_count("points", points, low=2))
+    return np.geomspace(*(LR_RANGE_PRINTED if printed else LR_RANGE), check_count("points", points, low=2))
 
 
 def momentum_grid(points: int = 50) -> Array:
@@ -53,18 +55,23 @@ def log_losses_by_iteration(
 ) -> Array:
     """Return the grid by the steps themselves, all settings at once; everything else as for `log_losses`."""
     first, lr, mu = _grid(quadratic, start, lrs, momentums)
-    shape = np.broadcast_shapes(lr.shape, mu.shape, first.shape)
-    weights, buffer = np.broadcast_to(first, shape).copy(), np.zeros(shape)
-    scratch = np.empty(shape)
+    count = check_count("steps", steps)
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        for step in range(check_count("steps", steps)):
-            buffer *= mu
-            buffer += np.multiply(quadratic.hessian, weights, out=scratch)
-            weights -= np.multiply(lr, buffer, out=scratch)
-            if step % FLUSH_EVERY == 0:
-                _flush(weights)
-                _flush(buffer)
-        return _log(quadratic.loss(weights))
+        blocks = [lr[i : i + BLOCK] for i in range(0, len(lr), BLOCK)]
+        return np.concatenate([_log(quadratic.loss(_iterated(quadratic.hessian, first, b, mu, count))) for b in blocks])
+
+
+def _iterated(hessian: Array, start: Array, lr: Array, mu: Array, steps: int) -> Array:
+    shape = np.broadcast_shapes(lr.shape, mu.shape, start.shape)
+    weights, buffer, scratch = np.broadcast_to(start, shape).copy(), np.zeros(shape), np.empty(shape)
+    for step in range(steps):
+        buffer *= mu
+        buffer += np.multiply(hessian, weights, out=scratch)
+        weights -= np.multiply(lr, buffer, out=scratch)
+        if step % FLUSH_EVERY == 0:
+            _flush(weights)
+            _flush(buffer)
+    return weights
 
 
 def best_lrs(lrs: Array, grid: Array) -> Array:

@@ -84,7 +84,7 @@ def expected_same_schedule(distribution: object, trials: int) -> float:
     return float(sum((distances * np.convolve(w, w[::-1])).sum() for w in weights) / (2.0 * n))
 
 
-def printed_baseline(first_error: float, second_error: float) -> float:
+def baseline_printed(first_error: float, second_error: float) -> float:
     """Return the paper's dashed line, the sum of two mean test errors: no same-schedule baseline."""
     return first_error + second_error
 
