@@ -102,13 +102,18 @@ def test_no_key_repeats_along_a_schedule(schedule):
 STEPS = 2
 RATES = [0.1, 0.05, tr.Ramp("linear", 0.1, 0.1), tr.Ramp("linear", 0.1, 0.0), tr.Ramp("linear", 0.1, 0.0, per="epoch")]
 MOMENTA = [0.0, 0.9, tr.Ramp("linear", 0.9, 0.9), tr.Ramp("linear", 0.0, 0.9), tr.Ramp("cosine", 0.9, 0.0)]
+OWN: dict[str, dict[str, st.SearchStrategy[Any]]] = {
+    "sgd": {"nesterov": st.booleans()},
+    "kfac": {"damping": st.sampled_from([0.01, 0.1]), "refresh": st.sampled_from([20, 5])},
+    "lbfgs": {"history_size": st.sampled_from([10, 5]), "line_search": st.sampled_from(["none", "strong_wolfe"])},
+}
 
 
 @st.composite
 def phases(draw: st.DrawFn, optimizer: str | None = None) -> tr.Phase:
-    optimizer = optimizer or draw(st.sampled_from(["sgd", "sgd", "adam", "adamw", "adadelta"]))
-    fields: dict[str, Any] = {"nesterov": draw(st.booleans())} if optimizer == "sgd" else {}
-    if optimizer != "adadelta":
+    optimizer = optimizer or draw(st.sampled_from(["sgd", "sgd", "adam", "adamw", "adadelta", "muon", "kfac", "lbfgs"]))
+    fields: dict[str, Any] = {name: draw(values) for name, values in OWN.get(optimizer, {}).items()}
+    if optimizer not in ("adadelta", "lbfgs"):
         fields["momentum"] = draw(st.sampled_from(MOMENTA))
     return tr.Phase(
         lr=draw(st.sampled_from(RATES)),
@@ -120,6 +125,7 @@ def phases(draw: st.DrawFn, optimizer: str | None = None) -> tr.Phase:
         rho=draw(st.sampled_from([0.9, 0.95])),
         momentum_rule=draw(st.sampled_from(["keep", "reset"])),
         name=draw(st.sampled_from(["", "large-step"])),
+        batches_per_step=draw(st.sampled_from([1, 1, 2, 9])),
         **fields,
     )
 
@@ -150,18 +156,24 @@ def trace(schedule: tr.Schedule) -> list[Any]:
             buffers, kind = None, family
         for epoch in range(phase.length):
             values = [per_step(value, epoch, phase.length) for value in (phase.lr, phase.beta1, phase.weight_decay)]
-            for lr, momentum, decay in zip(*values, strict=True):
+            group = min(phase.batches_per_step, STEPS)
+            for lr, momentum, decay in list(zip(*values, strict=True))[::group]:
                 event, buffers = step(phase, lr, momentum, decay, buffers, len(states))
-                state = (hash((state, event)),)
+                state = (hash((state, group, event)),)
             states.append(state)
     return states
 
 
 def step(phase: tr.Phase, lr: float, momentum: float, decay: float, buffers: Any, epoch: int) -> tuple[Any, Any]:
     common = (phase.optimizer, lr, decay, phase.decay if decay else "")
-    if phase.optimizer == "sgd":
+    if phase.optimizer in ("sgd", "kfac"):
         velocity = hash((momentum, buffers, epoch)) if momentum else None
-        return (*common, momentum, phase.nesterov and momentum > 0, velocity), velocity
+        own = (phase.damping, phase.refresh) if phase.optimizer == "kfac" else phase.nesterov and momentum > 0
+        return (*common, momentum, own, velocity), velocity
+    if phase.optimizer in ("muon", "lbfgs"):
+        own = momentum if phase.optimizer == "muon" else (phase.history_size, phase.line_search)
+        history = hash((own, buffers, epoch))
+        return (*common, own, history), history
     default = 1e-6 if phase.optimizer == "adadelta" else 1e-8
     own = phase.rho if phase.optimizer == "adadelta" else (momentum, phase.beta2)
     moments = hash((own, buffers, epoch))
@@ -188,7 +200,8 @@ def test_keys_are_equal_exactly_as_long_as_what_training_does_is(pair):
 
 KINDS = [
     *({"momentum": momentum, "nesterov": nesterov} for momentum in MOMENTA for nesterov in (False, True)),
-    *({"optimizer": optimizer} for optimizer in ("adam", "adamw", "adadelta")),
+    *({"optimizer": optimizer} for optimizer in ("adam", "adamw", "adadelta", "muon", "lbfgs")),
+    *({"optimizer": "kfac", "momentum": momentum} for momentum in MOMENTA),
 ]
 
 

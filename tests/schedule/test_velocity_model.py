@@ -27,8 +27,8 @@ def model(epochs=60, lr=0.5, **options):
 
 
 def algorithm_2(policy, times):
-    """Algorithm 2 as printed: the learning rate of each unit of time, and the times of the drops."""
-    i, last, rates, drops = 0, 0, [], []
+    """Algorithm 2, with the test before the update: the learning rate of each unit of time."""
+    i, last, rates = 0, 0, []
 
     def rate(i):
         exact = policy.first_lr * (2 / (i + 2) if policy.factor is None else policy.factor**i)
@@ -36,18 +36,17 @@ def algorithm_2(policy, times):
 
     for t in range(times):
         a = rate(i)
-        rates.append(a)
         slope = math.pi / 2 * (1 + policy.epsilon * a) / (policy.gamma * a * (t - last + 1 / (policy.gamma * a)) ** 2)
         if slope <= min(policy.tau, policy.gamma * a / 2) * (1 + 1e-12) and rate(i + 1) < a:
             i, last = i + 1, t
-            drops.append(t)
-    return rates, drops
+        rates.append(rate(i))
+    return rates
 
 
 @given(MODELS)
 def test_with_epochs_as_the_unit_the_rates_are_those_of_the_algorithm(options):
     policy = model(**options)
-    assert [s.lr for s in told(policy, [{}] * 59)] == algorithm_2(policy, 60)[0]
+    assert [s.lr for s in told(policy, [{}] * 59)] == algorithm_2(policy, 60)
 
 
 @given(MODELS, st.sampled_from([1, 3, 7]), st.sampled_from([1, 2]))
@@ -58,7 +57,7 @@ def test_with_steps_as_the_unit_the_rates_are_those_of_the_algorithm(options, ba
     for settings in told(policy, [{"steps": float(steps)}] * 8, batches):
         values = settings.lr if isinstance(settings.lr, tuple) else (settings.lr,) * batches
         seen += values[::group]
-    assert seen == algorithm_2(policy, 9 * steps)[0]
+    assert seen == algorithm_2(policy, 9 * steps)
 
 
 @given(MODELS)
@@ -87,6 +86,15 @@ def test_gaps_lie_between_the_bounds_of_theorem_3():
     for i in range(200):
         a = 1 / (i + 2)
         assert lower / a <= policy.gap(a) <= upper / a + 1
+
+
+def test_drops_fall_where_theory_has_them():
+    theory = pytest.importorskip("tune_regimes.theory.velocity_model")
+    rates = [1 / (i + 2) for i in range(9)]
+    run = theory.algorithm_2(theory.VelocityModel(gamma=0.5, epsilon=0.6), rates, 0.1)
+    forecast = model(epochs=int(run.drop_times[-1]), gamma=0.5, epsilon=0.6, tau=0.1).forecast()
+    assert forecast.transitions == tuple(run.drop_times[:-1])
+    assert [phase.lr for phase in forecast.phases] == pytest.approx(rates)
 
 
 def test_where_steps_are_the_unit_they_have_to_be_counted():

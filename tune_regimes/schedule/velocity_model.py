@@ -40,8 +40,8 @@ class VelocityModelDrop(Dropping):
     With a learning rate a held since time 0 the model says, in radians,
     ``v_a(t) = (pi / 2) (1 + epsilon a) gamma a t / (1 + gamma a t)``. The i-th learning rate a_i is held until
     ``v'_{a_i}(t - t_i) <= min(tau, gamma a_i / 2)``, with t_i the time of the drop before it. Nothing is measured: the
-    drops follow from the parameters. A drop at time t acts from t + 1 on, as printed, so the first rate is held one
-    unit of time longer than its gap.
+    drops follow from the parameters. The rate a_i acts from t_i on, as Eq. 9 says; the algorithm as printed tests only
+    after the update of its iteration, and so begins each rate but the first one unit of time late.
 
     Args:
         phase: Settings of all epochs and their number; its learning rate, a number, is a_0.
@@ -64,7 +64,7 @@ class VelocityModelDrop(Dropping):
         >>> [policy.gap(rate) for rate in (1 / 2, 1 / 3, 1 / 4)]
         [6, 6, 8]
         >>> policy.forecast().transitions[:3]
-        (7, 13, 21)
+        (6, 12, 20)
 
     References:
         Teng et al., AutoDrop: Training Deep Learning Models with Automatic Learning Rate Drop, 2021, Eq. 10,
@@ -147,11 +147,10 @@ class VelocityModelDrop(Dropping):
         gap = self.gap(state.lr)
         while True:
             yield state
-            due = state.time - state.dropped_at >= gap
-            lr = self._rate(state.drops + 1) if due else state.lr
-            if lr < state.lr:
-                state, gap = replace(state, lr=lr, drops=state.drops + 1, dropped_at=state.time), self.gap(lr)
             state = replace(state, time=state.time + 1)
+            lr = self._rate(state.drops + 1)
+            if state.time - state.dropped_at >= gap and lr < state.lr:
+                state, gap = replace(state, lr=lr, drops=state.drops + 1, dropped_at=state.time), self.gap(lr)
 
     def _rate(self, index: int) -> float:
         if self.factor is None:
