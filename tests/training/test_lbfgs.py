@@ -156,3 +156,17 @@ def test_a_loss_that_is_no_number_ends_the_step() -> None:
         optimizer.enter(Settings("lbfgs", lr=1.0, line_search=line_search))
         optimizer.step(0, objective(layer, [(inputs * torch.inf, targets)]))
         assert not layer.weight.isfinite().all()
+
+
+@pytest.mark.parametrize("line_search", ["none", "strong_wolfe"])
+def test_a_learning_rate_of_zero_leaves_weights_and_history_as_they_are(line_search: str) -> None:
+    layer, data = linear(), regression()
+    optimizer = ScheduledOptimizer(layer)
+    optimizer.enter(Settings("lbfgs", lr=1.0, line_search=line_search))
+    optimizer.step(0, objective(layer, [data]))
+    weight, pairs = layer.weight.detach().clone(), optimizer.capture()["buffers"]["weight"]["old_dirs"]
+    optimizer.enter(Settings("lbfgs", lr=0.0, line_search=line_search))
+    optimizer.step(0, objective(layer, [data]))
+    assert torch.equal(layer.weight, weight)
+    after = optimizer.capture()["buffers"]["weight"]["old_dirs"]
+    assert all(torch.equal(one, other) for one, other in zip(after, pairs, strict=True))

@@ -19,7 +19,7 @@ class Lbfgs:
     A step is up to `max_iter` iterations, and at most ``max(1, max_iter * 5 // 4)`` evaluations or little more, as in
     torch. All evaluations of a step see the same batches and the same dropout; running statistics of BatchNorm move in
     the first of them only. Pairs of updates and gradient changes are remembered across steps: they are true curvature
-    where all steps have the same batches (full batch), and noisy otherwise.
+    where all steps have the same batches (full batch), and noisy otherwise. A learning rate of 0 leaves all as it is.
 
     Args:
         model: the model whose parameters they are.
@@ -37,6 +37,9 @@ class Lbfgs:
                 f"lbfgs needs the gradients of its objective as they are: received clip_norm={settings.clip_norm!r}. "
                 "Leave clip_norm out of the phase."
             )
+        if at_step(settings.lr, index) == 0.0:
+            objective()  # torch's line search divides by its first step
+            return
         self._write(settings, index)
         objective.keep()
         self._optimizer.step(_Closure(self._model, self._named, objective, self._decays(settings, index)))  # type: ignore[no-untyped-call]
