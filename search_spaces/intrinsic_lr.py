@@ -70,7 +70,7 @@ _SMALL_IMAGES: Mapping[str, Any] = {
     "train_size": 2000,
     "test_size": 1000,
     "batch_size": 32,
-    "width": 0.5,
+    "width": 1 / 16,
     "augment": True,
 }
 _CIFAR: Mapping[str, Any] = {"batch_size": 128, "augment": True}
@@ -83,7 +83,7 @@ def _scales(smoke: Run, replica: Run, paper: Run, **extra: Any) -> dict[str, Sca
     """The scales on the digits, on small images of CIFAR-10 and as printed; `extra` are further options of the task."""
     tasks = {
         "smoke": ("digits/mlp_si", {**_DIGITS, **extra}, smoke),
-        "replica": ("cifar10/preresnet8_si", {**_SMALL_IMAGES, **extra}, replica),
+        "replica": ("cifar10/vgg11_si", {**_SMALL_IMAGES, **extra}, replica),
         "paper": ("cifar10/preresnet32_si", {**_CIFAR, **extra}, paper),
     }
     return {
@@ -119,7 +119,7 @@ _EQUILIBRIUM = _entry(
     ("P4-01", "P4-09", "P4-34", "P4-35"),
     _scales(
         ("digits, half a minute", 66, 2),
-        ("CIFAR-10, ten minutes on 2 cores", 44, 3),
+        ("CIFAR-10, ten minutes on 2 cores", 33, 3),
         ("PreResNet-32, for GPUs; also --model vgg16_si and --model cifar100/preresnet32_si", 1100, 3),
     ),
 )

@@ -68,7 +68,7 @@ PAPER = Rates(
 weight decays of Fig. 8, of which the slopes say only that one is five times the other."""
 
 REPLICA = Rates(
-    equilibrium=(0.4, 5e-3),
+    equilibrium=(0.4, 7.5e-3),
     recovery_lr=0.4,
     recovery=(1e-3, 2e-3, 4e-3, 8e-3),
     decay=(3.2, 8e-3),

@@ -1,0 +1,208 @@
+"""Claims P4-17, P4-11, P4-12 and P4-18 on the study ``predictions``: schedules that meet predict alike.
+
+Errors come from the epochs table. Predictions are no part of a study's tables: ``python -m analysis.recompute STUDY``
+trains its runs once more, which gives the same weights, and leaves their predictions in ``predictions/``.
+
+Source: Li, Lyu and Arora, 2020, Sec. 6.1, Fig. 3, Conjectures 5.3 and 5.4.
+"""
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+from analysis.effective_lr import courses, tail_of, window_means
+from analysis.equilibrium import meeting
+from analysis.groups import all_alike, together
+from analysis.statistics import ALPHA, MARGIN, Array
+from analysis.total_variation import Predictions, distances_between, distances_within, excess
+from analysis.verdicts import UNDECIDED, Quantity, Verdict, judge_all, judge_equivalence, judge_interval
+from tune_regimes.storage import Storage
+
+BY = "config.schedule"
+FOLDER = "predictions"
+MARGIN_OF_DISTANCE = 0.02
+"""Total variation that counts as none, beyond that between runs of one schedule."""
+FEWEST = 8
+"""Runs that each schedule must have for their predictions to be compared."""
+FAR_UNDER = 0.5
+"""Share of the sum of the two mean test errors that is far under it."""
+EXCESS = (
+    "TOST, for every pair, of the distance between schedules less that within one (halves, jackknife), margin {0:g}"
+)
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """Predictions of the completed runs after one epoch.
+
+    Args:
+        epoch: Epochs trained.
+        classes: How many classes there are.
+        by_schedule: Predictions of shape [runs, examples] by schedule.
+    """
+
+    epoch: int
+    classes: int
+    by_schedule: Mapping[str, Predictions]
+
+    @property
+    def counts(self) -> list[int]:
+        """Numbers of runs, doubling up to all, at which distances are drawn."""
+        most = min(map(len, self.by_schedule.values()))
+        return [2**power for power in range(1, 12) if 2**power < most] + [most]
+
+
+def read_predictions(storage: Storage, trials: pd.DataFrame) -> list[Predicted]:
+    """The predictions that ``analysis.recompute`` left in a study's folder, by epoch; none where it left none."""
+    done = trials[trials["status"] == "completed"]
+    tables = [
+        pd.read_parquet(io.BytesIO(storage.read(f"{FOLDER}/{row.trial_id}.parquet"))).assign(schedule=row.schedule)
+        for row in done[["trial_id", BY]].rename(columns={BY: "schedule"}).itertuples()
+        if storage.exists(f"{FOLDER}/{row.trial_id}.parquet")
+    ]
+    if not tables:
+        return []
+    every = pd.concat(tables)
+    return [_predicted(int(epoch), int(every["prediction"].max()) + 1, part) for epoch, part in every.groupby("epoch")]
+
+
+def _predicted(epoch: int, classes: int, table: pd.DataFrame) -> Predicted:
+    by_schedule = {
+        str(schedule): part.pivot(index="trial_id", columns="example", values="prediction").to_numpy(np.int64)
+        for schedule, part in table.groupby("schedule")
+    }
+    return Predicted(epoch, max(classes, 2), by_schedule)
+
+
+def claims(
+    trials: pd.DataFrame, epochs: pd.DataFrame, predicted: list[Predicted], margin: float = MARGIN
+) -> tuple[Verdict, ...]:
+    """The verdicts on P4-17 in both stretches, P4-11, P4-12 and P4-18."""
+    rows = courses(trials, epochs)
+    stretch = meeting(rows) if len(rows) else None
+    last = int(rows["epoch"].max()) if len(rows) else 0
+    before = next((each for each in predicted if stretch and each.epoch == stretch[1]), None)
+    after = next((each for each in predicted if each.epoch == last), None)
+    return (
+        same_errors(rows, margin),
+        same_fine_tuning(rows, margin),
+        same_predictions("P4-11", "In equilibrium the schedules predict alike", before),
+        same_predictions("P4-12", "After fine-tuning, too, the schedules predict alike", after),
+        far_under_errors(rows, [each for each in (before, after) if each is not None]),
+    )
+
+
+def same_errors(rows: pd.DataFrame, margin: float = MARGIN) -> Verdict:
+    """P4-17: mean training and test errors agree over the stretch in which all schedules have the same settings."""
+    statement = "Mean training and test errors agree once the intrinsic lrs are equal"
+    stretch = meeting(rows) if len(rows) else None
+    if stretch is None:
+        return _nothing("P4-17", statement)
+    return _errors("P4-17", statement, rows, tail_of(*stretch, 0.5), margin)
+
+
+def same_fine_tuning(rows: pd.DataFrame, margin: float = MARGIN) -> Verdict:
+    """P4-17b: they agree over the fine-tuning too."""
+    statement = "Mean training and test errors agree over the fine-tuning"
+    stretch = meeting(rows) if len(rows) else None
+    last = int(rows["epoch"].max()) if len(rows) else 0
+    if stretch is None or last <= stretch[1]:
+        return _nothing("P4-17b", statement)
+    return _errors("P4-17b", statement, rows, (stretch[1] + 1, last), margin)
+
+
+def same_predictions(claim: str, statement: str, predicted: Predicted | None) -> Verdict:
+    """P4-11 and P4-12: no pair of schedules is further apart than the runs of one schedule are."""
+    test = EXCESS.format(MARGIN_OF_DISTANCE)
+    n = {name: len(runs) for name, runs in predicted.by_schedule.items()} if predicted else {}
+    if predicted is None or len(n) < 2:
+        note = "predictions are missing: run python -m analysis.recompute on the study's folder first"
+        return Verdict(claim, statement, UNDECIDED, test, n=n, note=note)
+    if min(n.values()) < FEWEST:
+        return Verdict(claim, statement, UNDECIDED, test, n=n, note=f"at least {FEWEST} runs of each are needed")
+    pairs = list(combinations(predicted.by_schedule, 2))
+    effects = {pair: excess(*(predicted.by_schedule[name] for name in pair), predicted.classes) for pair in pairs}
+    judged = [judge_equivalence(each, MARGIN_OF_DISTANCE, ALPHA / len(pairs)) for each in effects.values()]
+    statistics: dict[str, Quantity] = {
+        f"{first} - {second}": (each.difference, *each.interval(0.90)) for (first, second), each in effects.items()
+    }
+    n |= {"examples": next(iter(predicted.by_schedule.values())).shape[1], "epoch": predicted.epoch}
+    return Verdict(claim, statement, judge_all(judged), test, statistics, n=n)
+
+
+def far_under_errors(rows: pd.DataFrame, predicted: list[Predicted]) -> Verdict:
+    """P4-18: the distance falls with the number of runs, and is far under the sum of the two mean test errors.
+
+    That sum is the distance of schedules that err on different examples. Far under is less than half of it (ours).
+    The interval is that of the pair's excess, around its distance.
+    """
+    statement = "The distance of the predictions falls with the number of runs, far under the sum of the test errors"
+    test = f"distance / sum of errors below {FAR_UNDER:g} by its 90 % interval, and falling with the number of runs"
+    enough = [
+        each for each in predicted if len(each.by_schedule) > 1 and min(map(len, each.by_schedule.values())) >= FEWEST
+    ]
+    if not enough:
+        return Verdict("P4-18", statement, UNDECIDED, test, note="no predictions of enough runs")
+    judged, statistics = [], {}
+    for each in enough:
+        errors = error_means(rows, each.epoch)
+        for first, second in combinations(each.by_schedule, 2):
+            name = f"{first} - {second}, epoch {each.epoch}"
+            ratio, falling = _against_errors(each, first, second, errors[first] + errors[second])
+            judged.append(judge_interval(*ratio[1:], (-np.inf, FAR_UNDER)) if falling else UNDECIDED)
+            statistics[name] = ratio
+    n = {"runs": min(len(runs) for each in enough for runs in each.by_schedule.values()), "pairs": len(judged)}
+    return Verdict("P4-18", statement, judge_all(judged), test, statistics, n=n)
+
+
+def error_means(rows: pd.DataFrame, epoch: int) -> dict[str, float]:
+    """The mean test error after an epoch, by schedule."""
+    at = rows[rows["epoch"] == epoch]
+    return {str(name): float(1 - part.mean()) for name, part in at.groupby(BY)["test_accuracy"]}
+
+
+def distance_curves(predicted: Predicted) -> dict[str, tuple[list[int], Array]]:
+    """The distances by number of runs: between each pair of schedules, and within each."""
+    counts, runs = predicted.counts, predicted.by_schedule
+    curves = {
+        f"{first} - {second}": (counts, distances_between(runs[first], runs[second], predicted.classes, counts))
+        for first, second in combinations(runs, 2)
+    }
+    for name, own in runs.items():
+        halves = [count for count in counts if 2 * count <= len(own)]
+        curves[f"within {name}"] = (halves, distances_within(own, predicted.classes, halves))
+    return curves
+
+
+def _against_errors(
+    predicted: Predicted, first: str, second: str, total: float
+) -> tuple[tuple[float, float, float], bool]:
+    runs = predicted.by_schedule
+    most = min(len(runs[first]), len(runs[second]))
+    few, all_runs = distances_between(runs[first], runs[second], predicted.classes, [max(2, most // 4), most])
+    reach = excess(runs[first], runs[second], predicted.classes).interval(0.90)
+    half = (reach[1] - reach[0]) / 2
+    total = max(total, 1e-12)
+    return (float(all_runs / total), float((all_runs - half) / total), float((all_runs + half) / total)), bool(
+        all_runs < few
+    )
+
+
+def _errors(claim: str, statement: str, rows: pd.DataFrame, window: tuple[int, int], margin: float) -> Verdict:
+    parts = {
+        name: all_alike(claim, statement, window_means(rows, *window, column, BY), margin, name)
+        for name, column in (("train accuracy", "train_accuracy"), ("test accuracy", "test_accuracy"))
+    }
+    joint = together(claim, statement, parts)
+    statistics = {name: value for part in parts.values() for name, value in part.statistics.items()}
+    first = parts["train accuracy"]
+    test = first.test.replace("of train accuracy", "of accuracy")
+    return Verdict(claim, statement, joint.verdict, test, statistics, n=first.n, note=joint.note)
+
+
+def _nothing(claim: str, statement: str) -> Verdict:
+    return Verdict(claim, statement, UNDECIDED, "TOST", note="no runs that go through the stretch with equal settings")
