@@ -1,5 +1,6 @@
 """K-FAC: gradients preconditioned by the inverse of a Kronecker-factored curvature, then SGD with momentum."""
 
+import warnings
 from typing import Any
 
 import torch
@@ -144,7 +145,9 @@ def criterion(loss: Loss) -> nn.Module:
 
 def _curvlinops() -> Any:
     try:
-        import curvlinops
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # of a library below it, about torch.jit
+            import curvlinops
     except ImportError as error:
         raise UsageError(
             "kfac needs curvlinops, which cannot be imported here; run: pip install 'tune-regimes[second-order]'"
