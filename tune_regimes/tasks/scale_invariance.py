@@ -13,6 +13,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 
 import torch
+from scipy.sparse.csgraph import connected_components
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.functional import cross_entropy
@@ -202,13 +203,10 @@ class _Probe:
         """Groups of names, and whether the invariance of the network extends to them."""
         names, projection = list(self.weights), self._projection()
         tied = self.tolerance**0.5
-        invariant = (projection.sum(dim=1) - 1).abs() < tied
-        blocks, left = [], list(range(len(names)))
-        while left:
-            reached = _reached(projection.abs() > tied, left[0])
-            left = [index for index in left if index not in reached]
-            blocks.append((tuple(names[i] for i in reached), all(bool(invariant[i]) for i in reached)))
-        return blocks
+        alike = ((projection.sum(dim=1) - 1).abs() < tied).tolist()
+        count, labels = connected_components((projection.abs() > tied).numpy(), directed=False)
+        blocks = [[index for index, label in enumerate(labels) if label == block] for block in range(count)]
+        return [(tuple(names[i] for i in block), all(alike[i] for i in block)) for block in blocks]
 
     def _projection(self) -> Tensor:
         """Onto the exponents a with sum a_i D_i = 0, ``[tensors, tensors]``."""
@@ -245,12 +243,3 @@ def _tested(model: nn.Module, eps: float | None) -> nn.Module:
 
 def _products(first: Sequence[Tensor], second: Sequence[Tensor]) -> Tensor:
     return torch.stack([(a.detach() * b.detach()).sum() for a, b in zip(first, second, strict=True)])
-
-
-def _reached(tied: Tensor, start: int) -> list[int]:
-    """Indices that are tied to one, directly or through others."""
-    reached, fresh = {start}, [start]
-    while fresh:
-        fresh = [index for index in tied[fresh].any(dim=0).nonzero().flatten().tolist() if index not in reached]
-        reached |= set(fresh)
-    return sorted(reached)

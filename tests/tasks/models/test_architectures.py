@@ -93,6 +93,7 @@ def test_a_scale_invariant_network_trains_all_but_its_output_layer(name: str) ->
     frozen = [n for n, p in model.named_parameters() if not p.requires_grad]
     assert frozen == ["head.1.weight"]
     assert all(p.ndim >= 2 for p in model.parameters())
+    assert model.head[1].weight.std().item() == pytest.approx((2 / model.head[1].in_features) ** 0.5, rel=0.1)
 
 
 @pytest.mark.parametrize(("name", "depth"), [("resnet20", 20), ("resnet32", 32), ("resnet56", 56), ("resnet110", 110)])
