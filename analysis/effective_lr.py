@@ -74,6 +74,8 @@ def stretches(rows: pd.DataFrame) -> list[tuple[int, int]]:
     before = rows.groupby("trial_id")[list(TELLS)].shift()
     changed = (rows[list(TELLS)] != before).any(axis=1)
     starts = sorted({int(epoch) for epoch in rows.loc[changed, "epoch"]})
+    if not starts:
+        return []
     ends = [start - 1 for start in starts[1:]] + [int(rows["epoch"].max())]
     return list(zip(starts, ends, strict=True))
 

@@ -12,7 +12,7 @@ from analysis.effective_lr import MARGIN, common_stretches, courses, known, step
 from analysis.groups import all_alike, together, too_few
 from analysis.statistics import MARGIN as ACCURACY_MARGIN
 from analysis.statistics import Array
-from analysis.verdicts import HOLDS, UNDECIDED, Verdict
+from analysis.verdicts import DOES_NOT_HOLD, HOLDS, UNDECIDED, Verdict
 
 BY = "config.schedule"
 EQUILIBRIUM = "Five schedules that end at one intrinsic lr"
@@ -57,18 +57,15 @@ def meets_in_norm(rows: pd.DataFrame) -> Verdict:
     found = all_alike("P4-09", statement, _window(rows, stretch, "log_effective_lr"), MARGIN, "log effective lr")
     before = _spread(window_means(rows, stretch[0] - 1, stretch[0] - 1, "log_effective_lr", BY))
     after = _spread(_window(rows, stretch, "log_effective_lr"))
-    times = steps_between(rows, *stretch) * float(rows.loc[rows["epoch"] == stretch[0], "intrinsic_lr"].median())
     statistics = {
         **found.statistics,
         "spread before": before,
         "spread after": after,
-        "common steps x intrinsic lr": times,
+        "common steps x intrinsic lr": lasting(rows, stretch),
     }
-    verdict, note = found.verdict, found.note
+    verdict, note = _with_time(found, rows, stretch)
     if verdict == HOLDS and before < MARGIN:
         verdict, note = UNDECIDED, "they agreed before they had the same settings: there was nothing to meet"
-    elif times < NEEDED:
-        note = f"the common stretch lasts only {times:.2g} times 1 / intrinsic lr"
     return Verdict("P4-09", statement, verdict, found.test, statistics, found.p_values, found.n, note)
 
 
@@ -83,11 +80,12 @@ def meets_in_accuracy(rows: pd.DataFrame, margin: float = ACCURACY_MARGIN) -> Ve
         for column in ("train_accuracy", "test_accuracy")
     }
     joint = together("P4-09b", statement, parts)
+    verdict, note = _with_time(joint, rows, stretch)
     statistics = {name: value for part in parts.values() for name, value in part.statistics.items()}
     p_values = {f"TOST {column}": part.p_values["TOST"] for column, part in parts.items() if part.p_values}
     test = next(iter(parts.values())).test.replace("train accuracy", "accuracy")
     n = next(iter(parts.values())).n
-    return Verdict("P4-09b", statement, joint.verdict, test, statistics, p_values, n, joint.note)
+    return Verdict("P4-09b", statement, verdict, test, statistics, p_values, n, note)
 
 
 def same_best(rows: pd.DataFrame, margin: float = ACCURACY_MARGIN) -> Verdict:
@@ -97,13 +95,13 @@ def same_best(rows: pd.DataFrame, margin: float = ACCURACY_MARGIN) -> Verdict:
     after = rows[rows["epoch"] > stretch[1]] if stretch else rows.iloc[:0]
     best = after.groupby([BY, "trial_id"])["test_accuracy"].max().dropna() if len(after) else pd.Series(dtype=float)
     groups: dict[str, Array] = {str(name): part.to_numpy(float) for name, part in best.groupby(level=0)}
-    if too_few(groups):
+    if stretch is None or too_few(groups):
         return _undecided("P4-09c", statement, f"too few runs went on to the fine-tuning: {too_few(groups)}")
     found = all_alike("P4-09c", statement, groups, margin, "best test accuracy")
     level = {"best test accuracy": float(np.mean(np.concatenate(list(groups.values()))))}
-    return Verdict(
-        "P4-09c", statement, found.verdict, found.test, {**level, **found.statistics}, found.p_values, found.n
-    )
+    verdict, note = _with_time(found, rows, stretch)
+    statistics = {**level, **found.statistics}
+    return Verdict("P4-09c", statement, verdict, found.test, statistics, found.p_values, found.n, note)
 
 
 def on_other_tasks(by_task: Mapping[str, Verdict]) -> tuple[Verdict, Verdict]:
@@ -121,6 +119,22 @@ def on_other_tasks(by_task: Mapping[str, Verdict]) -> tuple[Verdict, Verdict]:
         _elsewhere("P4-34", "P4-01 holds on another network too", networks),
         _elsewhere("P4-35", "P4-01 holds on another data set too", data_sets),
     )
+
+
+def lasting(rows: pd.DataFrame, stretch: tuple[int, int]) -> float:
+    """How many times 1 / intrinsic lr a stretch lasts."""
+    rate = float(rows.loc[rows["epoch"] == stretch[0], "intrinsic_lr"].median())
+    return steps_between(rows, *stretch) * rate
+
+
+def _with_time(found: Verdict, rows: pd.DataFrame, stretch: tuple[int, int]) -> tuple[str, str]:
+    """A verdict and its note: runs that had no time to meet refute nothing."""
+    times = lasting(rows, stretch)
+    if not times < NEEDED:
+        return found.verdict, found.note
+    verdict = UNDECIDED if found.verdict == DOES_NOT_HOLD else found.verdict
+    short = f"the common stretch lasts only {times:.2g} times 1 / intrinsic lr"
+    return verdict, "; ".join(filter(None, (found.note, short)))
 
 
 def _elsewhere(claim: str, statement: str, found: Mapping[str, Verdict]) -> Verdict:

@@ -19,7 +19,8 @@ from analysis.tables import by_seed, configs
 from analysis.verdicts import UNDECIDED, Quantity, Verdict, judge_equivalence, judge_greater
 
 NEGLIGIBLE = 0.1
-"""Share of a run's largest effective learning rate below which the gradient counts as moving nothing."""
+"""Share of the equilibrium's effective learning rate below which the gradient counts as moving nothing: it then adds
+1 % of what weight decay takes."""
 FEWEST_EPOCHS = 3
 SLOPE = (
     f"TOST of the mean log ratio of the slope of log norm^2 to -2 lr weight_decay / (1 - momentum), factor {FACTOR:g}"
@@ -47,15 +48,18 @@ def slopes(trials: pd.DataFrame, epochs: pd.DataFrame) -> pd.DataFrame:
     """
     rows = courses(trials, epochs)
     columns = ["start", "weight_decay", "measured", "predicted", "epochs"]
-    found = [_slope(run) for _, run in rows.groupby("trial_id")] if known(rows) else []
+    # In equilibrium the effective lr is in proportion to the root of the intrinsic one: the largest ratio of any run.
+    later = rows[(rows["epoch"] > 1) & (rows["intrinsic_lr"] > 0)]
+    ratio = float((later["effective_lr"] / np.sqrt(later["intrinsic_lr"])).max()) if len(later) else 0.0
+    found = [_slope(run, ratio) for _, run in rows.groupby("trial_id")] if known(rows) else []
     return pd.DataFrame([row for row in found if row is not None], columns=columns)
 
 
 def decays_alone(table: pd.DataFrame) -> Verdict:
     """P4-30: the measured slopes are the predicted ones."""
     statement = "While the gradient is negligible, log norm^2 falls by 2 lr x weight decay per step (1 : 10 : 5 : 50)"
-    ratios = np.log(table["measured"].to_numpy(float) / table["predicted"].to_numpy(float))
-    usable = ratios[np.isfinite(ratios)]
+    ratios = table["measured"].to_numpy(float) / table["predicted"].to_numpy(float)
+    usable = np.log(ratios[ratios > 0])
     n = {"runs": len(table)}
     if len(usable) < 2 or len(usable) < len(ratios):
         note = "no two runs whose gradient is negligible at first" if len(ratios) < 2 else "in some run the norm rises"
@@ -101,11 +105,12 @@ def _arm(trials: pd.DataFrame, start: str, large_decay: bool) -> Array:
     return values[np.isfinite(values)]
 
 
-def _slope(run: pd.DataFrame) -> list[object] | None:
+def _slope(run: pd.DataFrame, ratio: float) -> list[object] | None:
     first, last = stretches(run)[0]
     # From the second epoch on: in the first the momentum buffer fills.
     inside = run[run["epoch"].between(max(first, 2), last)]
-    small = inside["effective_lr"].to_numpy(float) < NEGLIGIBLE * float(run["effective_lr"].max())
+    equilibrium = ratio * np.sqrt(inside["intrinsic_lr"].to_numpy(float))
+    small = inside["effective_lr"].to_numpy(float) < NEGLIGIBLE * equilibrium
     count = int(np.argmin(small)) if not small.all() else len(small)
     if count < FEWEST_EPOCHS:
         return None
