@@ -14,7 +14,8 @@ from ray.tune.search import Searcher
 
 import tune_regimes as tr
 from tune_regimes.errors import UsageError
-from tune_regimes.results import read_epochs, read_trials
+from tune_regimes.results import observations, read_epochs, read_trials
+from tune_regimes.schedule.policy import policy_from_json, told
 from tune_regimes.search.job import Job, TrialSpec
 from tune_regimes.search.options import RunOptions
 from tune_regimes.search.points import ListedPoints
@@ -22,11 +23,14 @@ from tune_regimes.search.searcher import StudySearcher
 from tune_regimes.search.states import StudyStates
 from tune_regimes.search.trial import TrialRun
 from tune_regimes.search.workplace import Workplace
+from tune_regimes.sharing.fingerprint import key_chain
 from tune_regimes.storage import Storage
 
 TASK = tr.task("digits/mlp", train_size=60, test_size=40, batch_size=20, dropout=0.1, augment=True)
+STEPS = 3
 VALUES = ["phase", "epoch_in_phase", "lr", "momentum", "weight_decay", "optimizer"]
 MEASURED = ["train_loss", "train_accuracy", "test_loss", "test_accuracy"]
+OBSERVED = ["steps", "weight_norm", "angular_velocity"]
 
 
 class Loop:
@@ -113,18 +117,26 @@ def exact(loop):
     """The values of every epoch of every trial, without who trained it and how long that took."""
     table = loop.epochs
     assert not table.duplicated(["trial_id", "epoch"]).any()
-    return table[["trial_id", "epoch", *VALUES, *MEASURED]]
+    return table[["trial_id", "epoch", *VALUES, *MEASURED, *OBSERVED]]
 
 
 def distinct(loop):
     """Distinct prefixes of all trials, by what they were told and what came of it."""
     seen = set()
+    policies = {row.trial_id: policy_from_json(row.schedule) for row in loop.trials.itertuples()}
     for name, rows in loop.epochs.groupby("trial_id"):
-        prefix = (name.partition("-s")[2],)
-        for row in rows.sort_values("epoch").itertuples():
-            prefix += ((row.lr, row.momentum, row.weight_decay, row.optimizer, row.train_loss, row.test_loss),)
+        prefix, rows = (name.partition("-s")[2],), rows.sort_values("epoch")
+        records = observations(rows.to_dict("records"))
+        measured = zip(rows.train_loss, rows.test_loss, strict=True)
+        for (applied, _), row in zip(told(policies[name], records, STEPS), measured, strict=False):
+            prefix += ((applied, *row),)
             seen.add(prefix)
     return len(seen)
+
+
+def distinct_settings(policies):
+    """Distinct prefixes of fixed schedules, by what they are told."""
+    return len({key for policy in policies for key in key_chain("", policy.forecast(), STEPS)[1:]})
 
 
 def trained(loop):
@@ -139,6 +151,13 @@ def at(transition, small=SMALL, epochs=7):
     return tr.two_phase(epochs=epochs, transition_epoch=transition, large=LARGE, small=small)
 
 
+def dropping(rho, delay=2, epochs=7):
+    """AutoDrop that finds any change of the angle small: saturated after epoch 3, it drops after 3 + delay epochs."""
+    phase = tr.Phase(lr=0.3, momentum=0.5, epochs=epochs)
+    return tr.AutoDrop(phase, rho=rho, delay=delay, threshold=180.0, max_threshold=180.0)
+
+
+SETTLING = tr.Phase(lr=0.3, weight_decay=0.1, epochs=4)
 MIXED = [
     at(2), at(5), at(3), at(3), at(7),
     at(3, tr.Phase(lr=1e-3, optimizer="adam")),
@@ -148,6 +167,10 @@ MIXED = [
     tr.Plateau(tr.Phase(lr=0.3, epochs=7), patience=0, threshold=0.3, factor=0.1),
     tr.Plateau(tr.Phase(lr=0.3, epochs=7), patience=0, threshold=0.3, factor=0.5),
     tr.Plateau(tr.Phase(lr=0.3, epochs=7), patience=1, threshold=0.3, factor=0.5),
+    dropping(0.5), dropping(0.1),
+    tr.Equilibrium((SETTLING, tr.Phase(lr=0.03, epochs=3)), tolerance=0.5, window=0.1),
+    tr.Averaged(at(3, epochs=6), last=3, rule="ema"),
+    tr.Averaged(tr.Plateau(tr.Phase(lr=0.3, epochs=6), patience=0, threshold=0.3, factor=0.1), last=4, rule="linear"),
     tr.Schedule((tr.Phase(lr=1e20, epochs=3), tr.Phase(lr=0.1, epochs=1))),
     tr.Schedule((tr.Phase(lr=1e20, epochs=3), tr.Phase(lr=0.2, epochs=1))),
 ]  # fmt: skip
@@ -179,6 +202,28 @@ def test_adaptive_trials_share_everything_up_to_their_first_drop(tmp_path):
     assert len(set(drops)) == 1
     inherited = sorted(loop.trials.epochs_inherited)
     assert inherited == [0, drops[0] - 1, drops[0] - 1]
+
+
+def test_drop_factors_of_autodrop_share_everything_up_to_the_first_drop(tmp_path):
+    policies = [dropping(rho, epochs=9) for rho in (0.1, 0.2, 0.5)]
+    plain = Loop(tmp_path / "plain", policies, seeds=(0, 1), share=False, workers=1).to_the_end()
+    loop = Loop(tmp_path / "shared", policies, seeds=(0, 1), workers=1).to_the_end()
+    assert exact(loop).equals(exact(plain))
+    drops = {int(rows[rows.phase == 2].epoch.min()) for _, rows in loop.epochs.groupby("trial_id")}
+    assert drops == {6}
+    saved = trained(plain) - trained(loop)
+    print(f"{saved} of {trained(plain)} epochs saved by sharing over three drop factors")
+    assert saved == int(loop.trials.epochs_inherited.sum()) == 2 * 2 * 5
+
+
+def test_rules_of_averaging_share_everything_before_their_first_entry(tmp_path):
+    policies = [tr.Averaged(at(3, epochs=6), last=last) for last in (2, 3)]
+    policies += [tr.Averaged(at(3, epochs=6), last=3, rule=rule) for rule in ("ema", "linear")]
+    plain = Loop(tmp_path / "plain", policies, share=False, workers=1).to_the_end()
+    loop = Loop(tmp_path / "shared", policies, workers=1).to_the_end()
+    assert exact(loop).equals(exact(plain))
+    # Weights first enter before epoch 6 or 5: all have four epochs in common, the rules that begin alike the fifth too.
+    assert trained(loop) == distinct_settings(policies) == 4 + 2 + 4 + 4
 
 
 def test_rows_say_who_trained_what_was_inherited(tmp_path):
@@ -274,7 +319,7 @@ def test_a_second_study_on_the_same_store_trains_nothing_anew(tmp_path):
 def test_two_studies_at_once_on_one_store_under_a_tight_quota_have_the_values_of_quiet_ones(tmp_path):
     policies = [at(n) for n in (2, 3, 4, 5)]
     plain = Loop(tmp_path / "plain", policies, seeds=(0, 1), share=False).to_the_end()
-    quota = 2_500_000  # six states of this task
+    quota = 3_700_000  # six states of this task
     store = str(tmp_path / "store")
     loops = [
         Loop(tmp_path / name, policies, seeds=(0, 1), store=store, quota=quota, workers=2, order=number)
