@@ -48,7 +48,7 @@ class WeightObserver:
 
     It keeps copies of the weights, each as large as the parameters: one between epochs (the weights at the start of the
     last one, which a captured state must hold), two during an epoch, three during one that begins by adopting an
-    average.
+    average. Sums take some float64 copies of one parameter at a time.
 
     Args:
         parameters: What is trained, by name.
