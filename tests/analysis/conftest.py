@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from search_spaces.sgdl import methods
 from tune_regimes.results import Results, Storage, config_columns, write_epochs, write_spec, write_trial
 from tune_regimes.schedule import Phase, Policy, Schedule, at_step, told
 
@@ -299,6 +300,38 @@ def velocity_tables() -> Callable[..., Tables]:
                     row["angular_velocity"] = angle
                 trials.append(trial)
                 epochs += rows
+        return pd.DataFrame(trials), pd.DataFrame(epochs)
+
+    return make
+
+
+@pytest.fixture
+def optimizer_tables() -> Callable[..., Tables]:
+    """Tables of ``sgdl.optimizers``: an optimizer's error is lowest at ``best``, and rises from there by ``slope``.
+
+    ``effects`` are what an optimizer's lowest error is above that of the others; ``noise`` differs from run to run.
+    """
+
+    def make(
+        *,
+        best: Mapping[str, float] | None = None,
+        effects: Mapping[str, float] | None = None,
+        slope: float = 0.05,
+        seeds: int = 3,
+        noise: float = 0.001,
+        diverged: Sequence[tuple[str, float]] = (),
+    ) -> Tables:
+        rng = np.random.default_rng(11)
+        tops = {"SGD": 0.1, "SGDM": 0.1, "SGDL": 1.0, "Adam": 0.001, "AdaDelta": 1.0} | dict(best or {})
+        trials, epochs = [], []
+        for point, method in enumerate(methods()):
+            optimizer, lr = method["optimizer"], method["lr"]
+            for seed in range(seeds):
+                error = 0.3 + 0.02 * seed + (effects or {}).get(optimizer, 0.0) + noise * rng.normal()
+                error += slope * abs(np.log10(lr / tops[optimizer]))
+                status = "diverged" if (optimizer, lr) in diverged else "completed"
+                trials.append(make_trial(point, seed, {"method": method}, 1 - error, status))
+                epochs += make_epochs(trials[-1]["trial_id"], 2.3 * np.exp(-0.1 * np.arange(EPOCHS)), lr, 0.0)
         return pd.DataFrame(trials), pd.DataFrame(epochs)
 
     return make
