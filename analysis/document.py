@@ -1,5 +1,6 @@
 """A report: verdicts, figures and what a reader needs to place them, written as Markdown and PNG files."""
 
+import abc
 import io
 import json
 import os
@@ -27,21 +28,22 @@ class Plate:
     caption: str
 
 
-@dataclass(frozen=True)
-class Report:
-    """What an analysis says about a study.
+class Document(abc.ABC):
+    """Verdicts and figures, with what a reader needs to place them.
 
-    Args:
-        results: The study.
-        verdicts: One per claim; none for a study of the user's own.
+    Attributes:
+        verdicts: One per claim.
         plates: The figures, the most important first.
-        sections: Further text in Markdown by heading, such as where the regimes lie.
+        sections: Further text in Markdown by heading.
     """
 
-    results: "Results"
-    verdicts: tuple[Verdict, ...] = ()
-    plates: tuple[Plate, ...] = ()
-    sections: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    verdicts: tuple[Verdict, ...]
+    plates: tuple[Plate, ...]
+    sections: Mapping[str, Sequence[str]]
+
+    @abc.abstractmethod
+    def head(self) -> list[str]:
+        """What stands above the verdicts, paragraph by paragraph: the title first."""
 
     @property
     def figures(self) -> dict[str, Figure]:
@@ -52,21 +54,13 @@ class Report:
         """The verdicts in plain text, one line each."""
         return [verdict.line() for verdict in self.verdicts]
 
-    def origin(self) -> str:
-        """Where the results come from, as a list in Markdown."""
-        return _bullets([f"{name}: {text}" for name, text in provenance(self.results).items()])
-
-    def best(self) -> str:
-        """The best schedule, in Markdown."""
-        return best_schedule(self.results)
-
     def markdown(self) -> str:
         """The whole report but for the pictures, to which it links by name."""
-        parts = [f"# {self.results.spec['name']}", self.origin(), "## Best schedule", self.best()]
+        parts = self.head()
         if self.verdicts:
             parts += ["## Verdicts", _verdicts(self.verdicts)]
         for heading, lines in self.sections.items():
-            parts += [f"## {heading}", _bullets(lines)]
+            parts += [f"## {heading}", bullets(lines)]
         parts += ["## Figures"] if self.plates else []
         for plate in self.plates:
             parts += [f"![{plate.name}]({plate.name}.png)", plate.caption]
@@ -90,6 +84,35 @@ class Report:
         for name, data in contents.items():
             target.write(name, data)
         return [target.path(name) if target.is_local else str(target.child(name)) for name in contents]
+
+
+@dataclass(frozen=True)
+class Report(Document):
+    """What an analysis says about a study.
+
+    Args:
+        results: The study.
+        verdicts: One per claim; none for a study of the user's own.
+        plates: The figures, the most important first.
+        sections: Further text in Markdown by heading, such as where the regimes lie.
+    """
+
+    results: "Results"
+    verdicts: tuple[Verdict, ...] = ()
+    plates: tuple[Plate, ...] = ()
+    sections: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def head(self) -> list[str]:
+        """The study's name, where its results come from, and the best schedule."""
+        return [f"# {self.results.spec['name']}", self.origin(), "## Best schedule", self.best()]
+
+    def origin(self) -> str:
+        """Where the results come from, as a list in Markdown."""
+        return bullets([f"{name}: {text}" for name, text in provenance(self.results).items()])
+
+    def best(self) -> str:
+        """The best schedule, in Markdown."""
+        return best_schedule(self.results)
 
 
 def provenance(results: "Results") -> dict[str, str]:
@@ -140,10 +163,15 @@ def best_schedule(results: "Results") -> str:
     return f"{metric}; point {best.point}: {config}\n\n" + _table(["phase", *columns], rows) + adapts
 
 
+def bullets(lines: Iterable[str]) -> str:
+    """A list in Markdown."""
+    return "\n".join(f"- {line}" for line in lines)
+
+
 def _verdicts(verdicts: Sequence[Verdict]) -> str:
     rows = [[v.claim, v.statement, f"**{v.verdict}**", v.measured, v.counted, v.note] for v in verdicts]
     table = _table(["claim", "statement", "verdict", "measured", "n", "note"], rows)
-    tests = _bullets([f"{verdict.claim}: {verdict.test}" for verdict in verdicts])
+    tests = bullets([f"{verdict.claim}: {verdict.test}" for verdict in verdicts])
     rule = "Brackets hold 90 % intervals. Undecided: the data show neither the claim nor its contrary. The tests:"
     return f"{table}\n\n{rule}\n\n{tests}"
 
@@ -175,10 +203,6 @@ def _flag(name: str, value: Any) -> list[str]:
     if isinstance(value, bool):
         return [f"--{name}" if value else f"--no-{name}"]
     return [f"--{name}", ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)]
-
-
-def _bullets(lines: Iterable[str]) -> str:
-    return "\n".join(f"- {line}" for line in lines)
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

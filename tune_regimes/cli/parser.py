@@ -56,7 +56,7 @@ def make_parser() -> Parser:
     command("studies", "catalogue:studies", "list the studies that can be run by name")
     for add in (_add_run, _add_plan, _add_status, _add_resume, _add_show, _add_best, _add_diff, _add_fork):
         add(command)
-    for add in (_add_report, _add_export, _add_doctor):
+    for add in (_add_report, _add_theory, _add_export, _add_doctor):
         add(command)
     return parser
 
@@ -178,6 +178,14 @@ def _add_report(command: _Command) -> None:
     parser = command("report", "reporting:report", "draw the figures of a study and judge its claims")
     _add_path(parser)
     parser.add_argument("--output", metavar="DIR", help="folder of the report (default: PATH/report)")
+
+
+def _add_theory(command: _Command) -> None:
+    parser = command(
+        "theory", "theory:theory", "list the toy experiments of the papers, or run one and judge its claims"
+    )
+    parser.add_argument("name", metavar="NAME", nargs="?", help="the experiment; all are listed without")
+    parser.add_argument("--output", metavar="DIR", help="folder of the report (default: theory/NAME)")
 
 
 def _add_export(command: _Command) -> None:

@@ -10,6 +10,7 @@ from tune_regimes.cli.locations import located
 from tune_regimes.cli.summary import tables
 
 if TYPE_CHECKING:
+    from analysis.document import Document
     from analysis.verdicts import Verdict
 
 _STYLES = {"holds": "green", "does not hold": "red", "undecided": "yellow"}
@@ -30,6 +31,14 @@ def report(args: Namespace) -> int:
         verdicts = [asdict(verdict) for verdict in found.verdicts]
         output.document({"verdicts": verdicts, "sections": found.sections, "paths": paths, "tables": tables(args.path)})
         return 0
+    show_findings(found, paths)
+    output.line("Parquet tables", "bold")
+    output.pairs(list(tables(args.path).items()))
+    return 0
+
+
+def show_findings(found: "Document", paths: Sequence[str]) -> None:
+    """Print what a report says, and where it was written."""
     for heading, lines in found.sections.items():
         _show_list(heading, lines)
     if found.verdicts:
@@ -39,9 +48,6 @@ def report(args: Namespace) -> int:
     if found.verdicts:
         output.line()
     _show_list("Report and figures", paths)
-    output.line("Parquet tables", "bold")
-    output.pairs(list(tables(args.path).items()))
-    return 0
 
 
 def _show_verdict(verdict: "Verdict") -> None:
