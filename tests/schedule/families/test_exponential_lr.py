@@ -93,10 +93,11 @@ def test_growth_beyond_any_float_is_refused_in_the_same_words():
         Phase(lr=0.1, optimizer="adamw", epochs=1),
         Phase(lr=0.1, weight_decay=0.1, decay="kernels", epochs=1),
         Phase(lr=0.1, clip_norm=1.0, epochs=1),
+        Phase(lr=0.1, batches_per_step=2, epochs=1),
         Phase(lr=Ramp("linear", 0.1, 0.0), epochs=1),
         Phase(lr=0.1, weight_decay=Ramp("linear", 0.1, 0.0), epochs=1),
     ],
-    ids=["momentum", "adamw", "kernels", "clipped", "ramp", "decay ramp"],
+    ids=["momentum", "adamw", "kernels", "clipped", "batches", "ramp", "decay ramp"],
 )
 def test_what_has_no_exponential_equivalent_is_refused(phase):
     with pytest.raises(ScheduleError, match="for constant sgd without momentum or clipping"):

@@ -22,7 +22,7 @@ def exponential_equivalent(schedule: Schedule, *, steps_per_epoch: int, printed:
     ``lr (1 - e)^-(2t+1)``; the paper prints ``lr (1 - e)^-(2t)``, which follows the same path only roughly.
 
     Args:
-        schedule: Phases of sgd without momentum, clipping or ramps, with weight decay on all parameters.
+        schedule: Phases of sgd without momentum, clipping or ramps, a step a batch, with weight decay on all weights.
         steps_per_epoch: Optimizer steps of an epoch.
         printed: Whether to take the exponent as printed, 2t, in place of the exact one, 2t + 1.
 
@@ -57,10 +57,10 @@ def exponential_equivalent(schedule: Schedule, *, steps_per_epoch: int, printed:
 def _constants(phase: Phase) -> tuple[float, float]:
     """The learning rate and the weight decay of a phase that is plain sgd."""
     plain = phase.optimizer == "sgd" and phase.beta1 == 0.0 and phase.clip_norm is None and phase.decay == "all"
-    if not plain or isinstance(phase.lr, Ramp) or isinstance(phase.weight_decay, Ramp):
+    if not plain or phase.batches_per_step != 1 or isinstance(phase.lr, Ramp) or isinstance(phase.weight_decay, Ramp):
         raise ScheduleError(
-            "weight decay equals an exponential learning rate for constant sgd without momentum or clipping, and with "
-            f"decay='all': received {phase!r}. Leave out what is more."
+            "weight decay equals an exponential learning rate for constant sgd without momentum or clipping, a step a "
+            f"batch, and with decay='all': received {phase!r}. Leave out what is more."
         )
     return phase.lr, phase.weight_decay or 0.0
 
