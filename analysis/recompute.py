@@ -102,9 +102,10 @@ def _predictions(
         record = trajectory.advance(schedule.settings(epoch, trajectory.steps_per_epoch))
         _check_same(trial["trial_id"], epoch + 1, before[epoch], record["test_accuracy"])
         if epoch + 1 in epochs:
-            tables.append(pd.DataFrame({"epoch": epoch + 1, "prediction": predicted_classes(trajectory, task)}))
-    table = pd.concat(tables, names=["part", "example"]).reset_index("example")
-    return table.assign(trial_id=trial["trial_id"])
+            found = predicted_classes(trajectory, task)
+            columns = {"epoch": epoch + 1, "example": np.arange(len(found)), "prediction": found}
+            tables.append(pd.DataFrame({"trial_id": trial["trial_id"], **columns}))
+    return pd.concat(tables, ignore_index=True)
 
 
 def predicted_classes(trajectory: "Trajectory", task: "Task") -> "np.ndarray[Any, np.dtype[np.int8]]":
