@@ -186,7 +186,8 @@ def approximate_autodrop() -> Findings:
     )
     setup = (
         *_setup(),
-        f"lr_i = 1 / (i + 2), {DROPS} drops, {SIMULATED} of them step by step; tau_0 = {', '.join(f'{tau:g}' for tau in TAUS)}",
+        f"lr_i = 1 / (i + 2), {DROPS} drops, {SIMULATED} of them step by step",
+        f"tau_0 = {', '.join(f'{tau:g}' for tau in TAUS)}",
     )
     sections = {"Gaps": [f"drop {i + 1}: {gaps[i]:.1f} iterations at lr {lrs[i]:.3g}" for i in (0, 1, 9, 99, 199)]}
     name = "autodrop.approximate"
