@@ -71,6 +71,10 @@ def test_the_name_of_a_phase_is_no_part_of_its_settings():
             "has no momentum: received momentum=0.9. Leave it out, or set rho",
         ),
         ({"momentum": 0.9, "optimizer": "lbfgs"}, r"lbfgs has no momentum: received momentum=0\.9\. Leave it out\.$"),
+        (
+            {"clip_norm": 1.0, "optimizer": "lbfgs"},
+            r"needs the gradients of its objective as they are: received clip_norm=1\.0\. Leave clip_norm out, or use",
+        ),
         ({"max_iter": 9}, "max_iter belongs to lbfgs: received max_iter=9 with optimizer='sgd'. Leave"),
         (
             {"damping": 0.1, "optimizer": "lbfgs"},

@@ -127,6 +127,7 @@ def test_a_step_has_its_own_value_or_that_of_the_epoch():
         ({"momentum": 1.0}, r"momentum must lie in \[0, 1\): received 1.0. Give"),
         ({"weight_decay": -1.0}, "weight_decay must be finite and at least 0: received -1.0. Give"),
         ({"clip_norm": 0.0}, "clip_norm must be finite and above 0: received 0.0. Give"),
+        ({"optimizer": "lbfgs", "clip_norm": 1.0}, "lbfgs needs the gradients of its objective as they are"),
         ({"history_size": 0}, "history_size must be an integer of at least 1: received 0. Keep"),
         ({"max_iter": 1.5}, "max_iter must be an integer of at least 1: received 1.5. Give"),
         ({"refresh": 0}, "refresh must be an integer of at least 1: received 0. Give"),

@@ -4,7 +4,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tune_regimes.errors import ScheduleError
 from tune_regimes.schedule import Settings
 from tune_regimes.training.objective import Objective
 from tune_regimes.training.optimizers import ScheduledOptimizer
@@ -138,14 +137,6 @@ def test_a_shorter_history_forgets_the_oldest_pairs() -> None:
     assert torch.equal(kept[0], pairs[-2])
     optimizer.enter(Settings("lbfgs", lr=0.5, history_size=9, max_iter=12))
     optimizer.step(0, objective(layer, [data]))
-
-
-def test_clipping_is_refused() -> None:
-    layer = linear()
-    optimizer = ScheduledOptimizer(layer)
-    optimizer.enter(Settings("lbfgs", lr=1.0, clip_norm=1.0))
-    with pytest.raises(ScheduleError, match="Leave clip_norm out"):
-        optimizer.step(0, objective(layer, [regression()]))
 
 
 def test_a_loss_that_is_no_number_ends_the_step() -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from tune_regimes.errors import ScheduleError
 from tune_regimes.schedule.checks import check_choice, check_count, check_number
 
 OPTIMIZER_FAMILIES = {
@@ -17,6 +18,8 @@ OPTIMIZER_FAMILIES = {
 DEFAULT_EPS = {"adam": 1e-8, "adamw": 1e-8, "adadelta": 1e-6}
 DEFAULT_MOMENTUM = {"adam": 0.9, "adamw": 0.9, "muon": 0.95}
 LINE_SEARCHES = ("none", "strong_wolfe")
+LIBRARIES = {"kfac": "curvlinops-for-pytorch"}
+"""Distributions beside torch that compute the steps of a family: with another version they may compute other bits."""
 VELOCITY_ONLY = ("sgd", "kfac")
 """Families whose only buffer is the velocity, so that a step without momentum leaves none."""
 
@@ -43,7 +46,7 @@ _COUNTS = {
 
 
 def check_options(values: Any) -> Mapping[str, Any]:
-    """Check the fields of L-BFGS and K-FAC, and the batches of a step, which `Settings` and `Phase` share.
+    """Check the fields of L-BFGS and K-FAC, clipping under L-BFGS, and the batches of a step: `Settings` and `Phase`.
 
     Args:
         values: What has these fields.
@@ -52,8 +55,13 @@ def check_options(values: Any) -> Mapping[str, Any]:
         The fields with their clean values.
 
     Raises:
-        ScheduleError: One is outside its range.
+        ScheduleError: One is outside its range, or gradients are to be clipped under L-BFGS.
     """
+    if values.clip_norm is not None and OPTIMIZER_FAMILIES[values.optimizer] == "lbfgs":
+        raise ScheduleError(
+            f"lbfgs needs the gradients of its objective as they are: received clip_norm={values.clip_norm!r}. "
+            "Leave clip_norm out, or use another optimizer."
+        )
     check_choice("line search", values.line_search, LINE_SEARCHES)
     counts = {name: check_count(name, getattr(values, name), remedy=remedy) for name, remedy in _COUNTS.items()}
     return {**counts, "damping": check_number("damping", values.damping, positive=True)}

@@ -5,7 +5,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tune_regimes.errors import ScheduleError
 from tune_regimes.schedule import Settings, at_step
 from tune_regimes.training.method import Buffers, Named, captured, restored
 from tune_regimes.training.objective import Objective, Replay
@@ -32,11 +31,6 @@ class Lbfgs:
 
     def step(self, settings: Settings, index: int, objective: Objective) -> None:
         """Run the iterations of one step with the values of batch `index`."""
-        if settings.clip_norm is not None:
-            raise ScheduleError(
-                f"lbfgs needs the gradients of its objective as they are: received clip_norm={settings.clip_norm!r}. "
-                "Leave clip_norm out of the phase."
-            )
         if at_step(settings.lr, index) == 0.0:
             objective()  # torch's line search divides by its first step
             return
