@@ -8,7 +8,7 @@ import pytest
 
 from tune_regimes.errors import StudyError
 from tune_regimes.results import difference, write_epochs, write_trial
-from tune_regimes.schedule import Phase, Plateau, Policy, Ramp, Schedule
+from tune_regimes.schedule import Averaged, Phase, Plateau, Policy, Ramp, Schedule
 from tune_regimes.storage import Storage
 
 Write = Callable[..., str]
@@ -61,6 +61,28 @@ def test_schedules_that_differ_within_an_epoch_part_there(storage: Storage, writ
     parting = difference(storage, one, other).parting
     assert parting is not None
     assert (parting.epoch, parting.settings) == (3, {})
+
+
+@pytest.mark.parametrize("groups", [(1, 2), (10, 40), (100, 10**6)])
+def test_numbers_of_batches_in_a_step_are_told_apart(storage: Storage, write: Write, groups: tuple[int, int]) -> None:
+    one, other = (write(point, at(2, batches_per_step=group), LOSSES) for point, group in enumerate(groups))
+    parting = difference(storage, one, other).parting
+    assert parting is not None
+    assert parting.epoch == 3
+    first = None if groups[0] == 1 else groups[0]
+    assert parting.settings == {"batches_per_step": (first, min(groups[1], 10_000))}
+
+
+def test_what_enters_an_average_is_told_apart_with_all_that_it_says(storage: Storage, write: Write) -> None:
+    plain = at(2)
+    policies = [plain, Averaged(plain, last=2), Averaged(plain, last=2, rule="linear")]
+    trials = [write(point, policy, LOSSES) for point, policy in enumerate(policies)]
+    from_plain = difference(storage, trials[0], trials[1]).parting
+    from_other = difference(storage, trials[1], trials[2]).parting
+    assert from_plain is not None
+    assert from_other is not None
+    assert (from_plain.epoch, from_plain.settings) == (6, {"average": (None, (0.0, 1.0))})
+    assert (from_other.epoch, from_other.settings) == (7, {"average": ((1.0, 1.0), (1.0, 2.0))})
 
 
 def test_other_seeds_share_nothing(storage: Storage, write: Write) -> None:

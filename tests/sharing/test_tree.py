@@ -75,3 +75,8 @@ def test_waiting_and_height_count_what_lies_below(trials):
         for node in root.below():
             ends = [below.epoch for below in node.below() for _ in below.trials]
             assert (node.waiting, node.height) == (len(ends), max(ends))
+
+
+def test_steps_over_more_batches_than_are_compared_are_told_apart():
+    schedules = [Schedule((Phase(lr=0.1, epochs=3, batches_per_step=group),)) for group in (STEPS, 10, 40, 10)]
+    assert planted([(schedule, 0) for schedule in schedules]).distinct == 3 * 3

@@ -6,10 +6,14 @@ from typing import Any
 
 from tune_regimes.results.tables import observations, read_epoch_rows, read_trial
 from tune_regimes.schedule import Policy, Settings, at_step, policy_from_json, told
+from tune_regimes.schedule.settings import PER_STEP
 from tune_regimes.sharing.tree import STEPS
 from tune_regimes.storage import Storage
 
 Row = Mapping[str, Any]
+_MOST_STEPS = 10_000
+"""Batches of an epoch beyond which all groups of batches are compared as the full batch."""
+
 Place = tuple[int, int]
 """Number of a phase and of the epoch within it, both from 1."""
 
@@ -73,7 +77,10 @@ def difference(storage: Storage, first: str, second: str) -> Difference:
     Raises:
         StudyError: The study has no such trial.
     """
-    sides = [_Side.read(storage, trial_id) for trial_id in (first, second)]
+    trials = [read_trial(storage, trial_id) for trial_id in (first, second)]
+    policies = [policy_from_json(trial["schedule"]) for trial in trials]
+    steps = _steps(policies)
+    sides = [_Side.read(storage, *known, steps) for known in zip(trials, policies, strict=True)]
     parting, alike = _parting(*sides)
     return Difference(sides[0].trial, sides[1].trial, parting, alike, _equal(sides[0].rows, sides[1].rows))
 
@@ -88,11 +95,10 @@ class _Side:
     path: Sequence[tuple[Settings, Any]]
 
     @classmethod
-    def read(cls, storage: Storage, trial_id: str) -> "_Side":
-        trial, rows = read_trial(storage, trial_id), read_epoch_rows(storage, trial_id)
-        policy = policy_from_json(trial["schedule"])
+    def read(cls, storage: Storage, trial: Row, policy: Policy, steps: int) -> "_Side":
+        rows = read_epoch_rows(storage, trial["trial_id"])
         observed = rows[:-1] if trial["status"] == "diverged" else rows
-        return cls(trial, rows, policy, list(told(policy, observations(observed), STEPS)))
+        return cls(trial, rows, policy, list(told(policy, observations(observed), steps)))
 
     def knows(self, epoch: int) -> bool:
         """Whether it is known what this epoch, from 0, is told, or that there is none."""
@@ -106,6 +112,12 @@ class _Side:
             return None
         phase, epoch_in_phase = self.policy.phase_of(self.path[epoch][1])
         return phase + 1, epoch_in_phase + 1
+
+
+def _steps(policies: Sequence[Policy]) -> int:
+    """Batches of an epoch to compare by: their number is not known here, and a step can take as many as there are."""
+    groups = [phase.batches_per_step for policy in policies for phase in policy.forecast().phases]
+    return min(max(STEPS, *groups), _MOST_STEPS)
 
 
 def _parting(one: _Side, other: _Side) -> tuple[Parting | None, int]:
@@ -123,13 +135,17 @@ def _differing(mine: Settings | None, theirs: Settings | None) -> dict[str, tupl
     left, right = _first_step(mine), _first_step(theirs)
     names = dict.fromkeys([*left, *right])
     pairs = {name: (left.get(name), right.get(name)) for name in names}
-    # A switch that is off is none.
-    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1] and set(pair) != {None, False}}
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1] and not _is_off(pair)}
+
+
+def _is_off(pair: tuple[Any, Any]) -> bool:
+    """Whether one side has a switch that is off, which the other does not have."""
+    return None in pair and any(value is False for value in pair)
 
 
 def _first_step(settings: Settings | None) -> dict[str, Any]:
     values = {} if settings is None else {name: getattr(settings, name) for name in settings.to_dict()}
-    return {name: at_step(value, 0) if isinstance(value, tuple) else value for name, value in values.items()}
+    return {name: at_step(value, 0) if name in PER_STEP else value for name, value in values.items()}
 
 
 def _equal(mine: Sequence[Row], theirs: Sequence[Row]) -> int:

@@ -8,6 +8,8 @@ from tune_regimes.schedule.checks import check_choice, check_fields, check_flag,
 from tune_regimes.schedule.optimizers import CONDITIONAL, DEFAULT_EPS, OPTIMIZER_FAMILIES, USED, check_options
 
 PerStep = float | tuple[float, ...]
+PER_STEP = ("lr", "momentum", "weight_decay")
+"""The fields that can have a value for each batch of the epoch."""
 
 DECAYS = ("all", "kernels")
 _OPTIONAL = ("clip_norm", "reset", "batches_per_step", "average", "adopt")
@@ -185,7 +187,7 @@ def at_step(value: PerStep, step: int) -> float:
 
 
 def _check_lengths(settings: Settings) -> None:
-    values = {name: getattr(settings, name) for name in ("lr", "momentum", "weight_decay")}
+    values = {name: getattr(settings, name) for name in PER_STEP}
     lengths = {name: len(value) for name, value in values.items() if isinstance(value, tuple)}
     if len(set(lengths.values())) > 1:
         raise ScheduleError(

@@ -5,6 +5,7 @@ it share. So the epochs of all edges together are the epochs that have to be tra
 """
 
 from collections.abc import Hashable, Iterator
+from dataclasses import replace
 from enum import Enum
 
 from tune_regimes.schedule import Schedule, Settings
@@ -58,7 +59,11 @@ class Path:
         return token
 
     def _resolved(self, epoch: int) -> int:
-        return self._known.setdefault(self._schedule.settings(epoch, STEPS), len(self._known))
+        settings = self._schedule.settings(epoch, STEPS)
+        # Of more batches than are compared here, every number would be the full batch.
+        group = self._schedule.phases[self._schedule.phase_of(epoch)[0]].batches_per_step
+        unlike = settings if group <= STEPS else replace(settings, batches_per_step=group)
+        return self._known.setdefault(unlike, len(self._known))
 
     def agrees_until(self, other: "Path", start: int, end: int) -> int:
         """The first epoch from ``start`` on at which the two differ, ``end`` where they do not."""

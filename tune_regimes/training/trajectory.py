@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from tune_regimes._version import VERSION
 from tune_regimes.errors import ResourceError, ScheduleError
 from tune_regimes.schedule import Settings
+from tune_regimes.schedule.settings import PER_STEP
 from tune_regimes.tasks import Task
 from tune_regimes.training.averaging import WeightAverage, held_statistics, recompute_batchnorm
 from tune_regimes.training.batches import device_data
@@ -147,7 +148,7 @@ class Trajectory:
         }
 
     def _check(self, settings: Settings) -> None:
-        for name in ("lr", "momentum", "weight_decay"):
+        for name in PER_STEP:
             value = getattr(settings, name)
             if isinstance(value, tuple) and len(value) != self.steps_per_epoch:
                 raise ScheduleError(
