@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 import tune_regimes as tr
 from tests.schedule.following import followed
 from tune_regimes.errors import ScheduleError
-from tune_regimes.schedule import Settings, policy_from_json
+from tune_regimes.schedule import Settings, at_step, policy_from_json
 from tune_regimes.schedule.equilibrium import decayed
 
 STEPS = 100
@@ -108,6 +108,18 @@ def test_the_intrinsic_learning_rate_is_summed_over_the_steps_as_they_are_told()
     assert decayed(Settings("sgd", lr=0.1, weight_decay=0.01), 50) == pytest.approx(0.05)
 
 
+@pytest.mark.parametrize("group", [1, 2, 4, 8])
+def test_ramps_count_as_they_are_told_where_several_batches_make_a_step(group):
+    ramped = tr.Phase(lr=tr.Ramp("linear", 0.1, 0.0), weight_decay=0.01, epochs=3, batches_per_step=group)
+    policy = tr.Equilibrium((ramped, FLOW))
+    batches, steps = 8, 8 // group
+    states = followed(policy, [measured(7.0, steps)])
+    told = policy.settings(states[0], batches)
+    assert told.batches_per_step == group
+    exact = sum(0.01 * at_step(told.lr, step * group) for step in range(steps))
+    assert states[1].norms[-1][0] == pytest.approx(exact)
+
+
 def test_an_epoch_that_did_not_measure_the_norm_is_refused():
     policy = tr.Equilibrium((NOISY, FLOW))
     for missing in ("weight_norm", "steps"):
@@ -124,6 +136,11 @@ def test_an_epoch_that_did_not_measure_the_norm_is_refused():
         ((tr.Phase(lr=0.1, epochs=9), FLOW), {}, r"above 0: received phase 1 with weight decay 0\.0\. Set it"),
         ((NOISY, tr.Phase(lr=0.0, weight_decay=0.1, epochs=9), FLOW), {}, r"received phase 2 with lr 0\.0\. Set it"),
         ((tr.Phase(lr=0.1, weight_decay=0.1), FLOW), {}, "must have a length"),
+        (
+            (NOISY, tr.Phase(lr=tr.Ramp("linear", 0.1, 0.0), epochs=5, ramp_epochs=9)),
+            {},
+            "all epochs that are left to it: received ramp_epochs=9. Leave",
+        ),
         ((NOISY, FLOW), {"tolerance": 0.0}, "tolerance must be finite and above 0"),
         ((NOISY, FLOW), {"window": -1.0}, "window must be finite and"),
     ],

@@ -60,6 +60,10 @@ def test_with_steps_as_the_unit_the_rates_are_those_of_the_algorithm(options, ba
     assert seen == algorithm_2(policy, 9 * steps)
 
 
+def test_a_gap_beyond_the_whole_numbers_that_floats_tell_apart_is_that_of_the_closed_form():
+    assert model(gamma=1e-20).gap(0.1) == pytest.approx((math.sqrt(math.pi * 1.06) - 1) / 1e-21)
+
+
 @given(MODELS)
 def test_gaps_are_the_closed_form_rounded_up(options):
     policy = model(**options)

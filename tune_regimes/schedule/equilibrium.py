@@ -49,8 +49,9 @@ class Equilibrium(Policy):
     The last phase takes all epochs that are left, and its ramps run over these; those of the others run over the given
     length.
 
-    lambda_e is lr * weight_decay / (1 - momentum), summed over the steps of each epoch as they were told; without the
-    momentum under adam, adamw and muon, whose updates have the size of the learning rate.
+    lambda_e is lr * weight_decay / (1 - momentum), summed over the steps of each epoch as they were told (ramps as if
+    all groups of `batches_per_step` were of one size); without the momentum under adam, adamw and muon, whose updates
+    have the size of the learning rate.
 
     Args:
         phases: Two phases or more, each with its length; all but the last with a learning rate and a weight decay.
@@ -59,7 +60,7 @@ class Equilibrium(Policy):
 
     Raises:
         ScheduleError: Fewer phases, one without a length, a phase without weight decay or learning rate that is to
-            settle, or a value outside its range.
+            settle, a last phase with a length of its ramps, or a value outside its range.
 
     Examples:
         >>> noisy = Phase(lr=0.8, weight_decay=5e-4, epochs=100)
@@ -91,6 +92,11 @@ class Equilibrium(Policy):
             )
         for index, phase in enumerate(self.phases[:-1], start=1):
             _check_settles(index, phase)
+        if self.phases[-1].ramp_epochs is not None:
+            raise ScheduleError(
+                "the ramps of the last phase run over all epochs that are left to it: received "
+                f"ramp_epochs={self.phases[-1].ramp_epochs}. Leave ramp_epochs out."
+            )
         for name in ("tolerance", "window"):
             check_number(name, getattr(self, name), positive=True)
 
@@ -138,7 +144,9 @@ class Equilibrium(Policy):
         """The state with the norm after an epoch; what lies before the window is forgotten."""
         square, steps = measured("weight_norm", record) ** 2, int(measured("steps", record))
         begun = state.norms[-1][0] if state.norms else 0.0
-        time = begun + decayed(self._phase(state).settings(state.epoch - state.since, steps), steps)
+        # As many steps as there were, one for each batch: the first batches of the groups are as far apart.
+        stepped = replace(self._phase(state), batches_per_step=1)
+        time = begun + decayed(stepped.settings(state.epoch - state.since, steps), steps)
         norms = (*state.norms, (time, square))
         opening = max((at for at, _ in norms if time - at >= self.window * _FULL), default=0.0)
         return replace(state, epoch=state.epoch + 1, norms=tuple(norm for norm in norms if norm[0] >= opening))

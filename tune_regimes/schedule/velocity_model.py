@@ -117,7 +117,7 @@ class VelocityModelDrop(Dropping):
         threshold = min(self.tau, rise / 2)
         time = math.ceil((math.sqrt(math.pi * (1 + self.epsilon * lr) / (2 * threshold)) - rise**-0.5) / rise**0.5)
         # Where the closed form is a whole number but for rounding, the slope itself decides.
-        return next(t for t in range(max(time - 1, 0), time + 2) if self.slope(lr, t) <= threshold)
+        return next((t for t in range(max(time - 1, 0), time + 1) if self.slope(lr, t) <= threshold), time + 1)
 
     def start(self) -> VelocityModelState:
         """The state before the first epoch."""
