@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 import tune_regimes as tr
-from tune_regimes.errors import StudyError
+from tune_regimes.errors import StudyError, TaskError
 from tune_regimes.results import observations, read_epoch_rows, read_trial
 from tune_regimes.schedule.policy import told
 from tune_regimes.search.job import Job, TrialSpec
@@ -169,6 +169,17 @@ def test_an_ended_trial_keeps_no_state_of_its_own(job, tmp_path):
     run_to_end(begun(job, spec()))
     assert stored(tmp_path, "state") == stored(tmp_path, "pin") == []
     assert len(stored(tmp_path, "history")) >= 1
+
+
+def test_an_optimizer_that_cannot_train_the_model_is_refused_before_the_epochs_that_lead_to_it(job, tmp_path):
+    task = tr.task("digits/simple_cnn_bn", train_size=40, test_size=20, batch_size=20)
+    schedule = tr.two_phase(
+        epochs=3, transition_epoch=2, large=tr.Phase(lr=0.1), small=tr.Phase(lr=0.01, optimizer="kfac")
+    )
+    run = begun(replace(job, task=task), replace(spec(), schedule=schedule))
+    with pytest.raises(TaskError, match=r"\(BatchNorm2d\)"):
+        run.advance()
+    assert run.rows == []
 
 
 def test_a_metric_that_no_epoch_reports_is_refused_with_the_choices(job):

@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from tune_regimes.errors import TaskError, UsageError
 from tune_regimes.schedule import Settings
+from tune_regimes.tasks.models.initial import initialise
 from tune_regimes.training.objective import Objective
 from tune_regimes.training.optimizers import ScheduledOptimizer
 
@@ -213,6 +214,14 @@ def test_frozen_layers_of_any_kind_are_left_alone() -> None:
 def test_trained_layers_of_other_kinds_are_refused_by_name() -> None:
     model = nn.Sequential(nn.Embedding(7, 4), nn.Flatten(), nn.BatchNorm1d(4), nn.Linear(4, 3))
     message = r"in 0 \(Embedding\), 2 \(BatchNorm1d\)\. Freeze them"
+    with pytest.raises(TaskError, match=message):
+        ScheduledOptimizer(model).enter(Settings("kfac", lr=0.1))
+
+
+def test_layers_that_compute_something_else_from_their_weights_are_refused_by_name() -> None:
+    model = nn.Sequential(nn.Conv2d(1, 2, 3, padding=1, padding_mode="reflect"), nn.Flatten(), nn.Linear(8, 3))
+    initialise(model[2], "ntk", 1.0)
+    message = r"in 0 \(Conv2d with padding_mode='reflect'\), 2 \(NtkLinear\)\. Freeze them"
     with pytest.raises(TaskError, match=message):
         ScheduledOptimizer(model).enter(Settings("kfac", lr=0.1))
 

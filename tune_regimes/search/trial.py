@@ -163,6 +163,7 @@ class TrialRun:
         if self._trajectory is None:
             self._trajectory = trajectory = self._place.trajectory(self.spec.seed)
             self._place.check_quota(trajectory, self.spec.schedule)
+            self._place.check_trains(trajectory, self.spec.schedule)
             self._states.restore(trajectory, self._root, self._history)
             if trajectory.epoch < len(self._history):
                 self._train_again(trajectory)

@@ -15,6 +15,7 @@ from tune_regimes.sharing.prefix import Prefixes
 from tune_regimes.sharing.store import Store
 from tune_regimes.storage import Storage
 from tune_regimes.training import Numerics, Trajectory
+from tune_regimes.training.optimizers import ScheduledOptimizer
 
 _MOST_FAILURES = 3
 """Failures of the store in a row after which it is left alone: a full disk, and not a connection that was lost once."""
@@ -64,6 +65,12 @@ class Workplace:
         many_buffers = any(settings.family == "lbfgs" for settings in optimizers)
         if many_buffers or self.job.quota < _SAFE_SIZE + _SAFE_FACTOR * weights:
             self._store.check_fits(state_size(self.task, optimizers))
+
+    def check_trains(self, trajectory: Trajectory, policy: Policy) -> None:
+        """UsageError when one of a policy's optimizers cannot train the model, be it that of the last phase."""
+        optimizer = ScheduledOptimizer(trajectory.model, self.task.loss)
+        for settings in optimizers_of(policy):
+            optimizer.enter(settings)
 
     def course(self, spec: TrialSpec) -> Course:
         """A trial's course before its first epoch; the key says what it may share with whom."""

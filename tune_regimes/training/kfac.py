@@ -43,7 +43,7 @@ class Kfac:
         loss: the mean loss of a batch.
 
     Raises:
-        TaskError: a layer other than Linear and Conv2d is trained, or the loss is none that K-FAC knows.
+        TaskError: a layer of another kind than K-FAC knows is trained, or the loss is none that it knows.
         UsageError: curvlinops is not installed.
     """
 
@@ -108,22 +108,34 @@ class Kfac:
 def check_layers(model: nn.Module, named: Named) -> None:
     """Refuse a model that trains parameters of layers for which there is no K-FAC.
 
+    A subclass of a layer may compute something else from its weights, as those of the NTK initialisation do, and the
+    factors take a convolution to pad with zeros: both would be preconditioned by the curvature of another layer.
+
     Raises:
         TaskError: names the layers.
     """
     trained = {id(parameter) for parameter in named.values()}
     layers = [(name or "the model itself", module) for name, module in model.named_modules()]
     refused = [
-        f"{name} ({type(module).__name__})"
+        f"{name} ({kind})"
         for name, module in layers
-        if not isinstance(module, SUPPORTED) and any(id(p) in trained for p in module.parameters(recurse=False))
+        if (kind := _unsupported(module)) and any(id(p) in trained for p in module.parameters(recurse=False))
     ]
     if refused:
         raise TaskError(
-            f"kfac trains {' and '.join(kind.__name__ for kind in SUPPORTED)} layers only: received trainable "
-            f"parameters in {', '.join(refused)}. Freeze them (requires_grad_(False)), or take a model without them, "
-            "such as mlp, simple_cnn or one whose BatchNorm has no trainable scale and shift."
+            f"kfac trains layers of torch's own classes {' and '.join(kind.__name__ for kind in SUPPORTED)} only, "
+            f"padded with zeros: received trainable parameters in {', '.join(refused)}. Freeze them "
+            "(requires_grad_(False)), or take a model without them, such as mlp, simple_cnn or one whose BatchNorm has "
+            "no trainable scale and shift."
         )
+
+
+def _unsupported(module: nn.Module) -> str:
+    """What the kind of a layer is called, where there is no K-FAC for it; "" where there is."""
+    if type(module) not in SUPPORTED:
+        return type(module).__name__
+    padded = isinstance(module, nn.Conv2d) and module.padding_mode != "zeros"
+    return f"Conv2d with padding_mode={module.padding_mode!r}" if padded else ""
 
 
 def criterion(loss: Loss) -> nn.Module:
