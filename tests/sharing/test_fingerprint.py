@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tune_regimes.errors import ScheduleError
 from tune_regimes.schedule import Phase, Ramp, Schedule, Settings, exponential, staircase, three_step, two_phase
-from tune_regimes.sharing import key_chain, next_key, root_key
+from tune_regimes.sharing import fingerprint, key_chain, next_key, root_key
 
 ROOT = root_key({"task": "digits/mlp", "seed": 0})
 
@@ -30,6 +30,17 @@ def test_keys_are_stable_over_versions():
 def test_the_root_depends_on_every_part_of_the_identity_and_not_on_its_order():
     assert root_key({"seed": 0, "task": "digits/mlp"}) == ROOT
     assert len({ROOT, root_key({"task": "digits/mlp", "seed": 1}), root_key({"task": "digits/mlp"})}) == 3
+
+
+def test_the_version_of_a_library_that_computes_steps_counts_from_the_first_epoch_that_uses_it(monkeypatch):
+    phases = (heavy(2), heavy(2, optimizer="kfac"), heavy(1))
+    chains = []
+    for version in ("3.0.1", "3.0.2"):
+        monkeypatch.setattr("importlib.metadata.version", {"curvlinops-for-pytorch": version}.__getitem__)
+        fingerprint._library.cache_clear()
+        chains.append(keys(*phases))
+    fingerprint._library.cache_clear()
+    assert [a == b for a, b in zip(*chains, strict=True)] == [True] * 3 + [False] * 3
 
 
 def test_a_root_of_what_is_no_json_is_refused():

@@ -30,3 +30,9 @@ def test_a_truncated_state_is_refused_with_the_remedy(length: int) -> None:
 def test_bytes_that_hold_something_else_are_refused() -> None:
     with pytest.raises(StorageError, match="something else"):
         state_from_bytes(state_to_bytes({"weights": torch.zeros(1)}))
+
+
+@pytest.mark.parametrize("part", STATE)
+def test_a_state_that_lacks_a_part_is_refused(part: str) -> None:
+    with pytest.raises(StorageError, match=f"must hold .*{part}.*; delete the file"):
+        state_from_bytes(state_to_bytes({name: value for name, value in STATE.items() if name != part}))

@@ -8,8 +8,9 @@ from importlib import metadata
 from typing import Any
 
 from tune_regimes.errors import StudyError
+from tune_regimes.schedule.optimizers import LIBRARIES
 
-_PACKAGES = ("tune-regimes", "ray", "torch", "torchvision", "optuna", "pandas", "pyarrow")
+_PACKAGES = ("tune-regimes", "ray", "torch", "torchvision", "optuna", "pandas", "pyarrow", *LIBRARIES.values())
 
 
 def versions() -> dict[str, str]:

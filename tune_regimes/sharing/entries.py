@@ -14,6 +14,9 @@ from typing import Any
 from tune_regimes._version import VERSION
 
 FORMAT = 2
+"""To be raised when a state or a history comes to hold something else: then what is stored is ignored, counted, and
+written anew under the same key. Since 2: observations of the weights in records, weights at the start of the last epoch
+and the average of the weights in states."""
 
 
 class DamagedEntryError(Exception):

@@ -1,18 +1,24 @@
 """Chained fingerprints: two trajectories with equal keys after n epochs have equal training states after n epochs.
 
 ``key[0] = H(identity)`` and ``key[n + 1] = H(key[n], settings of epoch n)``, with H = SHA-256 of canonical JSON, so
-that a key names everything that led to a state, as a commit names its history.
+that a key names everything that led to a state, as a commit names its history. Where a library of its own computes the
+steps of an optimizer (K-FAC), its version enters the keys of the epochs that use it, and of no others.
 """
 
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import cache
+from importlib import metadata
 from typing import Any
 
 from tune_regimes.schedule import Schedule, Settings
 from tune_regimes.schedule.checks import check_count
+from tune_regimes.schedule.optimizers import LIBRARIES
 
 KEY_VERSION = 1
+"""To be raised when equal settings come to mean another training. What lies under the old keys is then not found any
+more; where the training is the same and only its stored form is another, `entries.FORMAT` is raised instead."""
 _WITHIN = "Follow the keys within the epochs of the schedule."
 
 
@@ -47,7 +53,7 @@ def next_key(key: str, settings: Settings) -> str:
     Returns:
         64 hexadecimal digits.
     """
-    return _digest({"after": key, "settings": settings.to_dict()})
+    return _digest({"after": key, "settings": settings.to_dict(), **_library(settings.family)})
 
 
 def key_chain(root: str, schedule: Schedule, steps_per_epoch: int, epochs: int | None = None) -> list[str]:
@@ -79,6 +85,15 @@ def key_chain(root: str, schedule: Schedule, steps_per_epoch: int, epochs: int |
     for epoch in range(length):
         keys.append(next_key(keys[-1], schedule.settings(epoch, steps_per_epoch)))
     return keys
+
+
+@cache
+def _library(family: str) -> dict[str, str]:
+    """The version of the library that computes the steps of a family, where there is one that is installed here."""
+    try:
+        return {"library": metadata.version(LIBRARIES[family])}
+    except (KeyError, metadata.PackageNotFoundError):
+        return {}
 
 
 def _digest(value: object) -> str:
