@@ -1,11 +1,9 @@
-"""Numbers, times, intervals, schedules and configs as a reader wants them."""
+"""Numbers, times, intervals, epochs and configs as a reader wants them."""
 
 import math
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
-
-from tune_regimes.schedule import Phase, Policy, Ramp
 
 NOTHING = "-"
 _STEPS = ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s"))
@@ -172,63 +170,6 @@ def setting(value: Any) -> str:
     """One setting of a config."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return NOTHING if value is None else str(value)
-    return number(value)
-
-
-def schedule_rows(policy: Policy) -> list[tuple[str, str, str]]:
-    """A schedule by phases: name, epochs from 1, and settings; of an adaptive policy its forecast, and that it is one.
-
-    Examples:
-        >>> from tune_regimes.schedule import Schedule
-        >>> schedule_rows(Schedule((Phase(lr=0.9, epochs=12, name="large-step"), Phase(lr=0.01, epochs=8))))
-        [('large-step', 'epochs 1-12', 'sgd, lr 0.9'), ('phase 2', 'epochs 13-20', 'sgd, lr 0.01')]
-    """
-    schedule = policy.forecast()
-    firsts = (0, *schedule.transitions)
-    phases = [
-        (phase.name or f"phase {index + 1}", epoch_range(first + 1, first + phase.length), phase_settings(phase))
-        for index, (first, phase) in enumerate(zip(firsts, schedule.phases, strict=True))
-    ]
-    kind = type(policy).__name__.lower()
-    adapts = [("policy", epoch_range(1, schedule.epochs), f"{kind}: observations change these settings")]
-    return phases + (adapts if policy.adaptive else [])
-
-
-def phase_settings(phase: Phase) -> str:
-    """The settings of a phase in words; what is off or at its default is left out.
-
-    Examples:
-        >>> phase_settings(Phase(lr=Ramp("cosine", 0.1, 0.0), momentum=0.9, nesterov=True, momentum_rule="reset"))
-        'sgd, lr 0.1 to 0 (cosine), momentum 0.9, nesterov, buffers reset'
-    """
-    cut = f"ramps over {phase.ramp_epochs} epochs, of which these are the first" if phase.ramp_epochs else ""
-    return ", ".join(filter(None, (phase.optimizer, *_values(phase), *_extras(phase), cut)))
-
-
-def _values(phase: Phase) -> Iterable[str]:
-    yield f"lr {_value(phase.lr)}"
-    if phase.optimizer.startswith("adam"):
-        yield f"beta1 {_value(phase.beta1)}"
-        yield f"beta2 {number(phase.beta2)}" if phase.beta2 != 0.999 else ""
-    elif phase.optimizer == "adadelta":
-        yield f"rho {number(phase.rho)}"
-    elif phase.beta1 != 0.0:
-        yield f"momentum {_value(phase.beta1)}"
-    if phase.weight_decay:
-        yield f"weight decay {_value(phase.weight_decay)}" + (" on kernels" if phase.decay == "kernels" else "")
-
-
-def _extras(phase: Phase) -> Iterable[str]:
-    yield "nesterov" if phase.nesterov else ""
-    yield f"eps {number(phase.eps)}" if phase.eps is not None else ""
-    yield f"gradient norm at most {number(phase.clip_norm)}" if phase.clip_norm is not None else ""
-    yield "buffers reset" if phase.momentum_rule == "reset" else ""
-
-
-def _value(value: float | Ramp) -> str:
-    if isinstance(value, Ramp):
-        shape = value.kind.replace("one_minus_sqrt", "1-sqrt") + (" by epoch" if value.per == "epoch" else "")
-        return f"{number(value.start)} to {number(value.end)} ({shape})"
     return number(value)
 
 

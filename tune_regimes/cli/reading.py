@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tune_regimes.cli import formatting, output
+from tune_regimes.cli.schedules import schedule_rows
 from tune_regimes.cli.summary import failures, forks_of, show_best, states_of, stored_states
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ def decoded(trial: Row) -> Row:
 
 
 def _schedule(schedule: Any) -> list[tuple[str, str]]:
-    return [(name, f"{epochs}: {settings}") for name, epochs, settings in formatting.schedule_rows(schedule)]
+    return [(name, f"{epochs}: {settings}") for name, epochs, settings in schedule_rows(schedule)]
 
 
 def _trained(trial: Row) -> str:

@@ -6,6 +6,7 @@ from itertools import islice
 
 from tune_regimes.cli import formatting
 from tune_regimes.cli.output import Row
+from tune_regimes.cli.schedules import phase_settings
 from tune_regimes.sharing.tree import Node
 
 BRANCHES = 4
@@ -119,9 +120,9 @@ def _settings(node: Node, *, goes_on: bool) -> str:
     assert node.path is not None
     schedule = node.path.schedule
     first, last = _phase(node)[0], schedule.phase_of(node.epoch - 1)[0]
-    texts = ["goes on" if goes_on else formatting.phase_settings(schedule.phases[first])]
+    texts = ["goes on" if goes_on else phase_settings(schedule.phases[first])]
     texts += [
-        f"from {schedule.transitions[index - 1] + 1} on {formatting.phase_settings(schedule.phases[index])}"
+        f"from {schedule.transitions[index - 1] + 1} on {phase_settings(schedule.phases[index])}"
         for index in range(first + 1, last + 1)
     ]
     return "; ".join(texts)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tune_regimes.cli import formatting, output
 from tune_regimes.cli.display import ordered
 from tune_regimes.cli.locations import located
+from tune_regimes.cli.schedules import schedule_rows
 from tune_regimes.errors import StudyError
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ def show_best(results: "Results", *, complete: bool = True) -> None:
     output.pairs(
         [
             (results.metric, interval),
-            *((name, f"{epochs}: {settings}") for name, epochs, settings in formatting.schedule_rows(best.schedule)),
+            *((name, f"{epochs}: {settings}") for name, epochs, settings in schedule_rows(best.schedule)),
             ("config", formatting.config(best.config)),
             ("point", f"{best.point}; its best trial is {best.trial_id}"),
         ]
