@@ -60,8 +60,8 @@ class AutoDrop(Dropping):
         phase: Settings of all epochs and their number, with any optimizer; its learning rate, a number, is the first.
         rho: Factor of each drop, in (0, 1); the paper takes that of the schedule it is compared with.
         min_lr: Smallest learning rate.
-        threshold: First threshold, in degrees per epoch.
-        max_threshold: Largest threshold.
+        threshold: First threshold, in degrees per epoch; printed as theta_0.
+        max_threshold: Largest threshold; printed as theta_max.
         delay: Epochs between saturation and drop; printed as n_d.
         at_floor: What saturation does once the learning rate is the smallest: "average" (as printed: the weights are
             still averaged, without a drop) or "hold" (nothing any more).

@@ -34,9 +34,16 @@ class DecayOptions(TypedDict, total=False):
     nesterov: bool
     beta2: float
     eps: float | None
+    rho: float
     momentum_rule: str
     decay: str
     clip_norm: float | None
+    history_size: int
+    max_iter: int
+    line_search: str
+    damping: float
+    refresh: int
+    batches_per_step: int
 
 
 def rescaled(
