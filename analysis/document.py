@@ -34,7 +34,7 @@ class Document(abc.ABC):
     Attributes:
         verdicts: One per claim.
         plates: The figures, the most important first.
-        sections: Further text in Markdown by heading.
+        sections: Further text by heading: lines of a list, or Markdown in one string.
     """
 
     verdicts: tuple[Verdict, ...]
@@ -60,7 +60,7 @@ class Document(abc.ABC):
         if self.verdicts:
             parts += ["## Verdicts", _verdicts(self.verdicts)]
         for heading, lines in self.sections.items():
-            parts += [f"## {heading}", bullets(lines)]
+            parts += [f"## {heading}", lines if isinstance(lines, str) else bullets(lines)]
         parts += ["## Figures"] if self.plates else []
         for plate in self.plates:
             parts += [f"![{plate.name}]({plate.name}.png)", plate.caption]
@@ -160,7 +160,7 @@ def best_schedule(results: "Results") -> str:
     phases = enumerate(best.schedule.forecast().to_dict()["phases"], start=1)
     rows = [[str(number), *(_value(phase.get(column)) for column in columns)] for number, phase in phases]
     adapts = "\n\nAn adaptive policy: observations change these settings." if best.schedule.adaptive else ""
-    return f"{metric}; point {best.point}: {config}\n\n" + _table(["phase", *columns], rows) + adapts
+    return f"{metric}; point {best.point}: {config}\n\n" + markdown_table(["phase", *columns], rows) + adapts
 
 
 def bullets(lines: Iterable[str]) -> str:
@@ -170,7 +170,7 @@ def bullets(lines: Iterable[str]) -> str:
 
 def _verdicts(verdicts: Sequence[Verdict]) -> str:
     rows = [[v.claim, v.statement, f"**{v.verdict}**", v.measured, v.counted, v.note] for v in verdicts]
-    table = _table(["claim", "statement", "verdict", "measured", "n", "note"], rows)
+    table = markdown_table(["claim", "statement", "verdict", "measured", "n", "note"], rows)
     tests = bullets([f"{verdict.claim}: {verdict.test}" for verdict in verdicts])
     rule = "Brackets hold 90 % intervals. Undecided: the data show neither the claim nor its contrary. The tests:"
     return f"{table}\n\n{rule}\n\n{tests}"
@@ -205,6 +205,7 @@ def _flag(name: str, value: Any) -> list[str]:
     return [f"--{name}", ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)]
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown."""
     cells = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in cells)

@@ -144,9 +144,9 @@ _SOURCE = "Training by Vanilla SGD with Larger Learning Rates (submitted to ICLR
 _AS_PRINTED: Mapping[str, Any] = {"augment": True, "padding": "reflect", "init": "kaiming"}
 _SMALL_IMAGES: Mapping[str, Any] = {
     **_AS_PRINTED,
-    "train_size": 2000,
+    "train_size": 1000,
     "test_size": 1000,
-    "batch_size": 64,
+    "batch_size": 32,
     "width": 1 / 16,
 }
 
@@ -154,7 +154,7 @@ _SMALL_IMAGES: Mapping[str, Any] = {
 def _scales(replica: str) -> dict[str, Scale]:
     return {
         "smoke": Scale("digits, under a minute", "digits/simple_cnn_bn", 9, 1, 3, {**_AS_PRINTED, "width": 1 / 8}),
-        "replica": Scale(f"CIFAR-10, {replica} on 2 cores", "cifar10/vgg11_bn", 15, 1, 3, _SMALL_IMAGES),
+        "replica": Scale(f"CIFAR-10, {replica} on 2 cores", "cifar10/vgg11_bn", 12, 1, 3, _SMALL_IMAGES),
         "paper": Scale("ResNet56, for GPUs", "cifar10/resnet56", 150, 1, 3, {**_AS_PRINTED, "batch_size": 256}),
     }
 
@@ -175,7 +175,7 @@ STUDIES = {
         source=_SOURCE,
         figures=("4", "8", "9", "10", "11", "12", "13", "14", "15", "Table 1"),
         claims=("P2-15", "P2-16", "P2-17", "P2-18", "P2-21", "P2-22"),
-        scales=_scales("ten minutes"),
+        scales=_scales("five minutes"),
         builder=build_optimizers,
     ),
 }

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from search_spaces.second_phase import REPLICA, second_phases
 from search_spaces.sgdl import methods
 from tune_regimes.results import Results, Storage, config_columns, write_epochs, write_spec, write_trial
 from tune_regimes.schedule import Phase, Policy, Schedule, at_step, told
@@ -332,6 +333,45 @@ def optimizer_tables() -> Callable[..., Tables]:
                 status = "diverged" if (optimizer, lr) in diverged else "completed"
                 trials.append(make_trial(point, seed, {"method": method}, 1 - error, status))
                 epochs += make_epochs(trials[-1]["trial_id"], 2.3 * np.exp(-0.1 * np.arange(EPOCHS)), lr, 0.0)
+        return pd.DataFrame(trials), pd.DataFrame(epochs)
+
+    return make
+
+
+@pytest.fixture
+def second_phase_tables() -> Callable[..., Tables]:
+    """Tables of ``second_phase.optimizers``: six epochs, then six whose error falls to 0.3 plus an optimizer's effect.
+
+    ``costs`` are seconds of an epoch, 1 where none is given; ``lr_effect`` is what the lower two learning rates add.
+    The error halves its distance from its end with every epoch, so that what is cut short ends higher.
+    """
+
+    def make(
+        *,
+        effects: Mapping[str, float] | None = None,
+        costs: Mapping[str, float] | None = None,
+        lr_effect: float = 0.02,
+        seeds: int = 3,
+        noise: float = 0.001,
+        diverged: Sequence[str] = (),
+    ) -> Tables:
+        rng = np.random.default_rng(13)
+        trials, epochs = [], []
+        for point, second in enumerate(second_phases(REPLICA)):
+            optimizer, rates = second["optimizer"], REPLICA.small[second["optimizer"]]
+            for seed in range(seeds):
+                error = 0.3 + 0.02 * seed + (effects or {}).get(optimizer, 0.0) + noise * rng.normal()
+                error += lr_effect * (second["lr"] != max(rates))
+                status = "diverged" if optimizer in diverged else "completed"
+                trial = make_trial(point, seed, {"second": second}, 1 - error, status)
+                rows = make_epochs(trial["trial_id"], np.linspace(2.3, 1.2, EPOCHS), second["lr"], 0.0)
+                for row in rows:
+                    age = max(0, row["epoch"] - EPOCHS // 2)
+                    row |= {"phase": 2 if age else 1, "epoch_in_phase": age or row["epoch"]}
+                    row["test_accuracy"] = 1 - error - 0.2 * (0.5**age - 0.5 ** (EPOCHS // 2))
+                    row["seconds"] = (costs or {}).get(optimizer, 1.0) if age else 0.7
+                trials.append(trial | {"final_train_loss": 1.2 if status == "completed" else None})
+                epochs += rows
         return pd.DataFrame(trials), pd.DataFrame(epochs)
 
     return make
