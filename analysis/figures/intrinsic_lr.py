@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from analysis.figures.style import COLORS, GREY, MARKERS, frame, in_percent, panels, say, styled
 from analysis.predictions import Predicted, distance_curves
@@ -112,6 +113,10 @@ def _label(axis: Axes, x: str, y: str) -> None:
     if axis.lines:
         axis.set_xscale("log")
         axis.set_yscale("log")
+        for each in (axis.xaxis, axis.yaxis):
+            each.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+            each.set_major_formatter(StrMethodFormatter("{x:g}"))
+            each.set_minor_formatter(NullFormatter())
         axis.legend(loc="best")
     else:
         say(axis, "no run to draw")
