@@ -83,7 +83,7 @@ CHANGES = "; observations change these settings"
             VelocityModelDrop(PHASE, unit="step", factor=0.5),
             f"velocity model: gamma 0.05, epsilon 0.6, tau 1, unit step, factor 0.5{CHANGES}",
         ),
-        (SaturationDrop(PHASE), f"saturation: factor 0.5, window 20, tolerance 0.01, min lr 0.001{CHANGES}"),
+        (SaturationDrop(PHASE), f"saturation: factor 0.5, window 20, threshold 0.01, min lr 0.001{CHANGES}"),
         (Equilibrium((NOISY, PHASE)), f"equilibrium: tolerance 0.05, window 1{CHANGES}"),
         (
             Averaged(Schedule((PHASE,)), last=3, rule="ema", decay=0.5),

@@ -17,13 +17,13 @@ def rates(angles, **options):
 
 
 def test_moving_windows_are_compared_one_record_apart():
-    assert rates([10, 20, 30, 10.5], window=3, tolerance=0.2) == [0.08] * 4 + [0.04]
-    assert rates([10, 20, 30, 11], window=3, tolerance=0.2) == [0.08] * 5
+    assert rates([10, 20, 30, 10.5], window=3, threshold=0.2) == [0.08] * 4 + [0.04]
+    assert rates([10, 20, 30, 11], window=3, threshold=0.2) == [0.08] * 5
 
 
 def test_disjoint_windows_have_no_record_in_common():
-    assert rates([10, 30, 11, 29.5, 80, 80], window=2, windows="disjoint", tolerance=0.3) == [0.08] * 4 + [0.04] * 3
-    assert rates([10, 10, 30, 30, 31, 29, 0], window=2, windows="disjoint", tolerance=0.3) == [0.08] * 6 + [0.04] * 2
+    assert rates([10, 30, 11, 29.5, 80, 80], window=2, windows="disjoint", threshold=0.3) == [0.08] * 4 + [0.04] * 3
+    assert rates([10, 10, 30, 30, 31, 29, 0], window=2, windows="disjoint", threshold=0.3) == [0.08] * 6 + [0.04] * 2
 
 
 def test_after_a_drop_the_windows_are_filled_anew():
@@ -63,7 +63,7 @@ def test_on_the_noisy_quadratic_it_halves_the_rate_down_to_the_floor_and_ends_at
     [
         ({"factor": 1.0}, r"factor must lie in \(0, 1\)"),
         ({"window": 0}, "window must be an integer of at least 1: received 0. Average"),
-        ({"tolerance": 0.0}, "tolerance must be finite and above 0"),
+        ({"threshold": 0.0}, "threshold must be finite and above 0"),
         ({"windows": "sliding"}, "Choose one of: moving, disjoint"),
         ({"min_lr": 1.0}, "min_lr must be at most the lr of the phase"),
     ],

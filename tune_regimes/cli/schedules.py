@@ -15,7 +15,7 @@ _ALWAYS = {
     "plateau": ("metric", "factor", "patience"),
     "autodrop": ("rho", "delay", "threshold", "min_lr"),
     "velocity_model": ("gamma", "epsilon", "tau", "unit"),
-    "saturation": ("factor", "window", "tolerance", "min_lr"),
+    "saturation": ("factor", "window", "threshold", "min_lr"),
     "equilibrium": ("tolerance", "window"),
     "averaged": ("rule", "last"),
 }

@@ -38,7 +38,7 @@ class SaturationDrop(Dropping):
         factor: Factor of each drop, in (0, 1).
         min_lr: Smallest learning rate.
         window: Angles of a mean, 1 or more.
-        tolerance: Change of the mean below which the angle counts as saturated, in degrees.
+        threshold: Change of the mean below which the angle counts as saturated, in degrees.
         windows: "moving": the means of two windows one record apart are compared, as printed; "disjoint": those of two
             windows in a row without a record in common, which noise moves less.
 
@@ -48,7 +48,7 @@ class SaturationDrop(Dropping):
 
     Examples:
         >>> from tune_regimes.schedule import Phase
-        >>> policy = SaturationDrop(Phase(lr=0.06, epochs=9), window=2, windows="disjoint", tolerance=1.0)
+        >>> policy = SaturationDrop(Phase(lr=0.06, epochs=9), window=2, windows="disjoint", threshold=1.0)
         >>> state, rates = policy.start(), []
         >>> for angle in (30, 50, 70, 80, 75.5, 75.5):
         ...     state = policy.observe(state, {"angular_velocity": angle})
@@ -65,7 +65,7 @@ class SaturationDrop(Dropping):
     factor: float = 0.5
     min_lr: float = 1e-3
     window: int = 20
-    tolerance: float = 0.01
+    threshold: float = 0.01
     windows: str = "moving"
 
     def __post_init__(self) -> None:
@@ -73,7 +73,7 @@ class SaturationDrop(Dropping):
         check_number("factor", self.factor, below=1.0, positive=True)
         self._check_floor(self.min_lr)
         check_count("window", self.window, remedy="Average over one angle or more.")
-        check_number("tolerance", self.tolerance, positive=True)
+        check_number("threshold", self.threshold, positive=True)
         check_choice("windows", self.windows, WINDOWS)
 
     def start(self) -> SaturationState:
@@ -95,6 +95,6 @@ class SaturationDrop(Dropping):
             return replace(state, angles=angles)
         change = (sum(angles[-self.window :]) - sum(angles[: self.window])) / self.window
         lower = lowered_lr(state.lr, self.factor, self.min_lr)
-        if abs(change) < self.tolerance and lower < state.lr:
+        if abs(change) < self.threshold and lower < state.lr:
             return replace(state, angles=()).lowered(lower)
         return replace(state, angles=angles[apart:])
