@@ -122,7 +122,8 @@ def follow(
 ) -> RuleRun:
     """Run gradient descent on a noisy quadratic under the rule; every replicate drops by itself.
 
-    The means go on over a drop, as the paper's text has it.
+    The means go on over a drop: the paper's text does not interrupt them, nor say that it means to. (The policy
+    `SaturationDrop`, for networks, fills its windows anew.)
 
     Args:
         model: The noisy quadratic.
