@@ -103,6 +103,7 @@ def test_policies_within_others_are_shown_with_the_epochs_that_they_tell():
         ("policy", "epochs 1-10"),
         ("policy", "epochs 1-9"),
     ]
+    assert rows[0][2] == "sgd, lr 0.1, weights averaged"
     forked_rows = schedule_rows(forked(AutoDrop(PHASE), 4, [Phase(lr=0.01, epochs=2)]))
     assert [(name, epochs) for name, epochs, _ in forked_rows] == [
         ("phase 1", "epochs 1-4"),

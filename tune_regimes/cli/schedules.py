@@ -68,7 +68,7 @@ def policy_settings(policy: Any) -> str:
 
 
 def _is_set(policy: Policy, field: Any) -> bool:
-    return field.default is MISSING or getattr(policy, field.name) != field.default
+    return field.default is MISSING or bool(getattr(policy, field.name) != field.default)
 
 
 def _word(name: str, value: Any) -> str:
@@ -111,6 +111,7 @@ def _extras(phase: Phase) -> Iterable[str]:
     yield f"eps {number(phase.eps)}" if phase.eps is not None else ""
     yield f"gradient norm at most {number(phase.clip_norm)}" if phase.clip_norm is not None else ""
     yield f"batches per step {phase.batches_per_step}" if phase.batches_per_step > 1 else ""
+    yield "weights averaged" if phase.averaging else ""
     yield "buffers reset" if phase.momentum_rule == "reset" else ""
 
 

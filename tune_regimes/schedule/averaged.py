@@ -185,6 +185,10 @@ class _AveragingPhase(Phase):
     def constant(self) -> bool:
         return False
 
+    @property
+    def averaging(self) -> bool:
+        return True
+
     def settings(self, epoch: int, steps_per_epoch: int) -> Settings:
         told = self.plain.settings(min(epoch, self.plain.length - 1), steps_per_epoch)
         return _with_entry(told, self.entries[epoch], adopts=epoch == self.plain.length)

@@ -133,6 +133,11 @@ class Phase:
         """Whether all its epochs, but for what happens on entering it, are told the same."""
         return not any(isinstance(getattr(self, name), Ramp) for name in _VALUES)
 
+    @property
+    def averaging(self) -> bool:
+        """Whether weights enter an average in it: only in the forecast of a policy that says so."""
+        return False
+
     def cut(self, epochs: int) -> "Phase":
         """Return the phase ended early: its epochs are told what they were told before.
 
