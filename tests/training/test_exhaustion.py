@@ -10,7 +10,7 @@ from tune_regimes.errors import ResourceError
 from tune_regimes.schedule import Settings
 from tune_regimes.tasks import Task
 from tune_regimes.training import Trajectory
-from tune_regimes.training.exhaustion import SMALLER_BATCHES, enough_memory
+from tune_regimes.training.exhaustion import SMALLER_BATCHES, enough_memory, remedy_for
 
 CPU = torch.device("cpu")
 
@@ -43,6 +43,16 @@ def test_a_batch_that_does_not_fit_is_named_with_its_size_and_the_remedy(
     trajectory = Trajectory(replace(mlp_task, model=lambda: model(5, 4)), seed=0)
     with pytest.raises(ResourceError, match=message):
         trajectory.advance(Settings("sgd", lr=0.1))
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "kfac"])
+def test_a_group_of_batches_that_is_held_at_once_can_be_made_smaller(optimizer: str) -> None:
+    assert "smaller batches_per_step" in remedy_for(Settings(optimizer, lr=0.1, batches_per_step=2))
+    assert (
+        remedy_for(Settings(optimizer, lr=0.1))
+        == remedy_for(Settings("sgd", lr=0.1, batches_per_step=2))
+        == SMALLER_BATCHES
+    )
 
 
 @pytest.mark.parametrize(

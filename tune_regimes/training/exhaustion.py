@@ -6,9 +6,20 @@ from contextlib import contextmanager
 import torch
 
 from tune_regimes.errors import ResourceError
+from tune_regimes.schedule import Settings
 
 _SIGNS = ("can't allocate memory", "not enough memory", "out of memory", "alloc_failed")
 SMALLER_BATCHES = "choose a smaller one; batches_per_step makes one step of the gradients of several batches, or of all"
+SMALLER_GROUPS = (
+    "choose a smaller one, or a smaller batches_per_step: this optimizer holds all batches of a step at once"
+)
+HOLDING = ("lbfgs", "kfac")
+"""Families whose steps go through their batches more than once."""
+
+
+def remedy_for(settings: Settings) -> str:
+    """What to do where an epoch under these settings does not fit the memory."""
+    return SMALLER_GROUPS if settings.batches_per_step > 1 and settings.family in HOLDING else SMALLER_BATCHES
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from tune_regimes.schedule.settings import PER_STEP
 from tune_regimes.tasks import Task
 from tune_regimes.training.averaging import WeightAverage, held_statistics, recompute_batchnorm
 from tune_regimes.training.batches import device_data
-from tune_regimes.training.exhaustion import SMALLER_BATCHES, enough_memory
+from tune_regimes.training.exhaustion import enough_memory, remedy_for
 from tune_regimes.training.means import Means
 from tune_regimes.training.memory import keep_freed_memory
 from tune_regimes.training.numerics import Numerics
@@ -166,7 +166,7 @@ class Trajectory:
 
     def _epoch(self, settings: Settings) -> tuple[Record, Record]:
         """Train an epoch; what was measured on its batches, and what was observed of the weights."""
-        with enough_memory(self._device, "batch_size", self._task.batch_size, SMALLER_BATCHES):
+        with enough_memory(self._device, "batch_size", self._task.batch_size, remedy_for(settings)):
             self._observer.begin()
             if settings.average is not None:
                 self._average.add(*settings.average)
