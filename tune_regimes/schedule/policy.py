@@ -54,7 +54,7 @@ class Policy(abc.ABC):
 
         Args:
             state: The state before that epoch.
-            steps_per_epoch: Optimizer steps of an epoch.
+            steps_per_epoch: Batches of an epoch; each is a step unless `batches_per_step` says otherwise.
         """
 
     @abc.abstractmethod
@@ -136,7 +136,7 @@ def told(
     Args:
         policy: What is followed.
         records: What its first epochs measured, in order; a policy that ignores observations needs none.
-        steps_per_epoch: Optimizer steps of an epoch.
+        steps_per_epoch: Batches of an epoch; each is a step unless `batches_per_step` says otherwise.
 
     Examples:
         >>> from tune_regimes.schedule import Phase, Plateau

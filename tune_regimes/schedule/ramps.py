@@ -113,7 +113,7 @@ def resolve(value: Value, epoch: int, epochs: int, steps_per_epoch: int) -> floa
         value: A constant, returned bit for bit, or a ramp, whose values are rounded to 12 significant digits.
         epoch: Epoch of the phase, from 0.
         epochs: Length of the phase, in epochs.
-        steps_per_epoch: Optimizer steps of an epoch.
+        steps_per_epoch: Batches of an epoch; each is a step unless `batches_per_step` says otherwise.
 
     Returns:
         One number, or one number per step where the ramp changes per step.

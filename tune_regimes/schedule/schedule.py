@@ -81,7 +81,7 @@ class Schedule(Policy):
 
         Args:
             epoch: Epoch, from 0.
-            steps_per_epoch: Optimizer steps of an epoch.
+            steps_per_epoch: Batches of an epoch; each is a step unless `batches_per_step` says otherwise.
 
         Returns:
             The settings. `reset` is True only where it changes something: the phase that begins asks for it, its

@@ -18,7 +18,7 @@ class Course:
     Args:
         policy: What is followed.
         key: Key before the next epoch.
-        steps_per_epoch: Optimizer steps of an epoch.
+        steps_per_epoch: Batches of an epoch; each is a step unless `batches_per_step` says otherwise.
         state: State of the policy before the next epoch; None for its first.
         epoch: Epochs completed.
 

@@ -62,7 +62,7 @@ def key_chain(root: str, schedule: Schedule, steps_per_epoch: int, epochs: int |
     Args:
         root: Key before the first epoch.
         schedule: What each epoch is told.
-        steps_per_epoch: Optimizer steps of an epoch.
+        steps_per_epoch: Batches of an epoch; each is a step unless `batches_per_step` says otherwise.
         epochs: Epochs to follow; None for the whole schedule.
 
     Returns:
