@@ -96,7 +96,8 @@ class BareShortcuts(PreBlock):
     """As in the usual PreResNet, the shortcut reads the trunk itself."""
 
     def forward(self, images: Tensor) -> Tensor:
-        trunk = images if self.shortcut is None else self.shortcut(images)
+        thin = images[:, :, :: self.stride, :: self.stride]
+        trunk = images if self.shortcut is None else self.shortcut(thin)
         return trunk + self.body(torch.relu(self.norm(images)))
 
 

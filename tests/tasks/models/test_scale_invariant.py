@@ -96,6 +96,20 @@ def sgd(lr: float, decay: float, momentum: float = 0.0) -> MakeOptimizer:
     return lambda parameters: torch.optim.SGD(parameters, lr=lr, weight_decay=decay, momentum=momentum)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_the_gradient_does_not_depend_on_the_memory_format(name: str) -> None:
+    """With few channels and the batches of the digits; channels_last is the order in which networks are trained."""
+    torch.manual_seed(0)
+    model = models.build(name, shape=(8, 8, 1), num_classes=10, width=0.25)
+    images, targets = batch(0, rows=50)
+    gradients = []
+    for memory_format in (torch.contiguous_format, torch.channels_last):
+        model.to(memory_format=memory_format).zero_grad()
+        cross_entropy(model(images.float().to(memory_format=memory_format)), targets).backward()  # type: ignore[no-untyped-call]
+        gradients.append(torch.cat([p.grad.flatten() for p in trained(model)]))  # type: ignore[union-attr]
+    assert close(gradients[1], gradients[0], tolerance=1e-4)
+
+
 @pytest.mark.parametrize("factor", [0.01, 3.0, 250.0])
 def test_the_gradient_is_of_degree_minus_one(net: nn.Module, factor: float) -> None:
     w = weights(net)
