@@ -45,7 +45,7 @@ def test_show_tells_inherited_epochs_and_from_whom(stored, command):
 def test_show_of_an_adaptive_trial_shows_its_forecast(stored, command):
     trial = stored.add(0, 0, 0.9, schedule=Plateau(Phase(lr=0.3, epochs=4)).to_json())
     _, out, _ = command("show", stored.folder, trial)
-    assert "plateau: observations change these settings" in out
+    assert "patience 10; observations change these settings" in out
 
 
 def test_the_best_forks_are_listed_by_themselves(complete, command, command_json):
