@@ -50,6 +50,8 @@ def gap_bounds(lrs: Array, gaps: Array, kappas: tuple[float, float], printed: fl
         axis.plot(inverse, kappa * inverse, color=GREY, lw=1.0)
         axis.annotate(name, (inverse[-1], kappa * inverse[-1]), ha="right", va="bottom", color=GREY)
     axis.plot(inverse, printed * inverse, color=COLORS[1], ls="--", lw=1.2, label="kappa_2 / lr as printed")
+    axis.set_xscale("log")
+    axis.set_yscale("log")
     axis.set_xlabel("1 / learning rate")
     axis.set_ylabel("iterations to the next drop")
     axis.legend(loc="best")
