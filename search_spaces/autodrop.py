@@ -97,9 +97,9 @@ class Detection:
 DETECTION: Mapping[str, Detection] = {"smoke": Detection(2.5), "replica": Detection(0.5), "paper": Detection(0.01)}
 """Thresholds by scale; the paper recommends 0.01, for 200 epochs of hundreds of steps each.
 
-An epoch of the replica has 31 steps. From one to the next its angular velocity changes by 3.5 degrees (standard deviation
-at lr 0.05 in epochs 6 to 9, four seeds), so that 0.01 would be met once in 400 epochs. A threshold of 0.5 is met about
-once in nine: early enough for several drops in 30 epochs.
+An epoch of the replica has 31 steps. From one to the next its angular velocity changes by 3.5 degrees (standard
+deviation at lr 0.05 in epochs 6 to 9, four seeds), so that 0.01 would be met once in 400 epochs. A threshold of 0.5 is
+met about once in nine: early enough for several drops in 30 epochs.
 """
 
 
