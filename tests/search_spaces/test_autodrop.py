@@ -51,7 +51,7 @@ def test_the_baseline_drops_by_five_at_epochs_60_120_and_160() -> None:
     assert [trained[epoch].lr for epoch in (0, 60, 120, 160)] == pytest.approx([0.05, 0.01, 0.002, 0.0004])
 
 
-@pytest.mark.parametrize(("scale", "epochs", "delay"), [("smoke", 24, 2), ("replica", 40, 4), ("paper", 200, 20)])
+@pytest.mark.parametrize(("scale", "epochs", "delay"), [("smoke", 24, 2), ("replica", 30, 3), ("paper", 200, 20)])
 def test_the_delay_is_a_tenth_of_the_epochs(scale: str, epochs: int, delay: int) -> None:
     assert policy("rho 0.2", scale=scale, epochs=epochs).delay == delay
     assert STUDIES["table"].scale(scale).epochs == epochs
