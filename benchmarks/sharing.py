@@ -44,7 +44,7 @@ def transitions(study: str, epochs: int, count: int) -> list[int]:
     return sorted({first + round(k * (epochs - 1 - first) / (count - 1)) for k in range(count)})
 
 
-def make_study(study: str, epochs: int, count: int, seeds: int) -> tr.Study:
+def make_study(study: str, epochs: int, count: int, seeds: int, images: int) -> tr.Study:
     def schedule(config: dict) -> tr.Schedule:
         large, small = LARGE[config["large"]], SMALL[config["small"]]
         return tr.two_phase(
@@ -54,7 +54,7 @@ def make_study(study: str, epochs: int, count: int, seeds: int) -> tr.Study:
     few = max(2, count // len(SMALL)) if study == "tails" else count
     return tr.Study(
         name=study.replace(" ", "-"),
-        task=tr.task("digits/simple_cnn", augment=True),
+        task=tr.task("digits/simple_cnn", augment=True, train_size=images),
         schedule=schedule,
         space={
             "large": tune.grid_search(list(LARGE)),
@@ -80,7 +80,7 @@ def measure(name: str, arguments: argparse.Namespace) -> dict:
     """One row: epochs, and wall times of both sides."""
     from tune_regimes.sharing.plan import make_plan
 
-    study = make_study(name, arguments.epochs, arguments.transitions, arguments.seeds)
+    study = make_study(name, arguments.epochs, arguments.transitions, arguments.seeds, arguments.images)
     points = study.open_points({})
     schedules = [study.schedule(points.config(point)) for point in range(points.total)]
     trials = [((p, seed), seed, schedule) for p, schedule in enumerate(schedules) for seed in study.seeds]
@@ -116,6 +116,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=40, help="epochs of every schedule")
     parser.add_argument("--transitions", type=int, default=12, help="transition epochs in each arm")
     parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--images", type=int, default=1200, help="training images: an epoch must outweigh the start")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--slots", type=int, default=os.cpu_count() or 1, help="trials at once")
     parser.add_argument("--output", type=Path, help="write the figures as JSON here")
@@ -134,7 +135,7 @@ def main() -> None:
         )
     if arguments.output:
         versions = {name: metadata.version(name) for name in ("ray", "torch", "tune-regimes")}
-        facts = {"epochs": arguments.epochs, "seeds": arguments.seeds, "repeats": arguments.repeats}
+        facts = {name: getattr(arguments, name) for name in ("epochs", "seeds", "images", "repeats")}
         facts |= {"slots": arguments.slots, "cpus": os.cpu_count(), "python": platform.python_version()}
         arguments.output.write_text(json.dumps({**facts, **versions, "rows": rows}, indent=2) + "\n")
 
