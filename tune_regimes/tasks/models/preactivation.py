@@ -31,7 +31,7 @@ class PreBlock(nn.Module):
     """``x + body(relu(norm(x)))``, or ``shortcut(y) + body(y)`` with ``y = relu(norm(x))`` where the shape changes.
 
     The stride of the shortcut is taken before its convolution: torch's CPU kernel of a 1x1 convolution with stride, in
-    channels_last order and with less than 16 channels, writes beyond its memory in the backward pass.
+    channels_last order and with few channels (4 to 8, in torch 2.15), writes beyond its memory in the backward pass.
     """
 
     def __init__(self, narrow: int, wide: int, stride: int, norm: Norm, dropout: float) -> None:
