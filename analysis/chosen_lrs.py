@@ -24,26 +24,29 @@ def by_optimizer(values: pd.DataFrame, trials: pd.DataFrame, setting: str) -> di
     return {name: part.set_index(lrs[part.index]).sort_index() for name, part in parts.items()}
 
 
-def best_lr(table: pd.DataFrame, least: float = 0.0) -> float:
+def best_lr(table: pd.DataFrame, least: float = 0.0, below: float = float("inf")) -> float:
     """The learning rate with the smallest mean over seeds; NaN where none completed in every seed.
 
     Args:
         table: Values by learning rate and seed.
         least: Smallest learning rate to choose.
+        below: The learning rate is below this one.
     """
-    means = table[table.index >= least].mean(axis=1, skipna=False).dropna()
+    means = table[(table.index >= least) & (table.index < below)].mean(axis=1, skipna=False).dropna()
     return float(means.idxmin()) if len(means) else float("nan")
 
 
-def chosen_lrs(table: pd.DataFrame, least: pd.Series | None = None) -> pd.Series:
+def chosen_lrs(table: pd.DataFrame, least: pd.Series | None = None, below: pd.Series | None = None) -> pd.Series:
     """For each seed, the learning rate that is best on the others; NaN where there are none.
 
     Args:
         table: Values by learning rate and seed.
-        least: Smallest learning rate to choose, by seed.
+        least: Smallest learning rate to choose, by seed; 0 where none is given.
+        below: The learning rates are below these, by seed; no bound where none is given.
     """
-    bounds = pd.Series(0.0, table.columns) if least is None else least
-    found = {seed: best_lr(table.drop(columns=seed), bounds[seed]) for seed in table.columns}
+    low = pd.Series(0.0, table.columns) if least is None else least
+    high = pd.Series(float("inf"), table.columns) if below is None else below
+    found = {seed: best_lr(table.drop(columns=seed), low[seed], high[seed]) for seed in table.columns}
     return pd.Series(found, index=table.columns, dtype=float)
 
 

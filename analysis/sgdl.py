@@ -52,8 +52,8 @@ def analyse_optimizers(results: "Results") -> Report:
         Plate(
             "courses",
             optimizer_courses(own.trials, own.epochs),
-            "Training and test error, each optimizer at the learning rate with the lowest mean final test error "
-            "(Figs. 4, 8 to 15). Thin lines: runs; thick: means over seeds.",
+            "Training and test error, each optimizer at the learning rate with the lowest mean final test error, SGDL "
+            "among those of A.3.1 (Figs. 4, 8 to 15). Thin lines: runs; thick: means over seeds.",
         ),
         Plate(
             "errors_by_lr",

@@ -58,3 +58,10 @@ def test_values_are_sorted_by_optimizer_and_lr() -> None:
     assert list(found) == ["b", "a"]
     assert found["b"].index.tolist() == [0.01, 0.1]
     assert found["b"][0].tolist() == [3.0, 1.0]
+
+
+def test_an_lr_may_be_too_large_to_choose() -> None:
+    values = table((0.3, 0.3), (0.2, 0.1), (0.1, 0.2))
+    assert best_lr(values, below=0.1) == 0.01
+    assert chosen_lrs(values, below=pd.Series([1.0, 2.0])).tolist() == [0.1, 1.0]
+    assert np.isnan(best_lr(values, least=0.5, below=0.5))

@@ -106,7 +106,15 @@ def test_plain_sgd_at_small_lrs_is_compared_with_larger_ones(
 def test_plain_sgd_is_taken_at_the_lr_of_momentum(optimizer_tables: Callable) -> None:
     found = judge(optimizer_tables(best={"SGD": 0.1, "SGDM": 0.01}, slope=0.1, noise=0.0))
     assert found["P2-22"].statistics["SGDM - SGD at SGDM's lr"][0] == pytest.approx(-0.1)
-    assert found["P2-21"].statistics["SGDL - SGD"][0] == pytest.approx(0.0)
+    assert found["P2-21"].statistics["SGDL - smaller lr"][0] == pytest.approx(-0.1 * np.log10(2))
+
+
+def test_the_rule_may_choose_from_the_grid_of_plain_sgd(optimizer_tables: Callable) -> None:
+    effects = {"SGDL": 0.2}
+    small = judge(optimizer_tables(best={"SGD": 0.1, "SGDM": 0.01}, effects=effects, noise=0.0))
+    large = judge(optimizer_tables(best={"SGD": 0.1, "SGDM": 0.1}, effects=effects))
+    assert (small["P2-15"].verdict, large["P2-15"].verdict) == ("holds", "does not hold")
+    assert small["P2-21"].statistics["best lr of plain SGD"] == 0.1
 
 
 def test_an_optimizer_that_diverges_is_worse(optimizer_tables: Callable) -> None:
@@ -130,6 +138,9 @@ def test_too_little_is_undecided_with_a_reason(optimizer_tables: Callable, spoil
 
 
 def test_errors_are_told_with_the_lr_of_each_optimizer(optimizer_tables: Callable) -> None:
-    lines = error_lines(errors(optimizer_tables(noise=0.0)[0]))
+    tables = errors(optimizer_tables(noise=0.0)[0])
+    lines = error_lines(tables)
+    assert lines[-1] == "SGDL by the rule of Table 1: lr 1/1/1 of plain SGD"
+    assert error_lines({"SGDL": tables["SGDL"]})[-1].endswith("no learning rate follows it")
     assert lines[1] == "SGDM: best at lr 0.1, 32.00 ± 2.00 % (n 3); chosen on the other seeds: 0.1/0.1/0.1"
-    assert len(lines) == 5
+    assert len(lines) == 6
