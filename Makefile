@@ -2,8 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 STORAGE ?= studies
-# Test processes at once; those on Ray share one of them.
-JOBS ?= 2
+# Test processes at once; those on Ray share one of them, which waits more than it works.
+JOBS ?= 3
 BIN := $(VENV)/bin
 # The environment is made once for each content of these two files; the project itself is linked into it, so that a clone sees its own code.
 INSTALLED := $(VENV)/.dependencies

@@ -50,7 +50,7 @@ def saturation(omega: Array, loss: Array) -> dict[str, float]:
         >>> curve = 90 - 60 * np.exp(-np.arange(61) / 6)
         >>> found = saturation(np.append(np.nan, curve), np.exp(-np.arange(62) / 6))
         >>> round(found["level"]), round(found["epoch"]), round(found["late_rise"], 1)
-        (90, 14, 0.4)
+        (90, 19, 0.5)
     """
     curve = omega[1:]
     if len(curve) < 9 or not np.isfinite(curve).all():

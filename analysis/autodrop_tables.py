@@ -118,7 +118,7 @@ def welch_p_value(first: Error, second: Error, n: int = SEEDS) -> float:
 
     Examples:
         >>> round(welch_p_value((4.61, 0.173), (4.87, 0.085)), 3)
-        0.024
+        0.025
     """
     return float(stats.ttest_ind_from_stats(*first, n, *second, n, equal_var=False, alternative="less").pvalue)
 

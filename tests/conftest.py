@@ -11,6 +11,8 @@ from hypothesis import settings
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
+# Ray runs its workers at a low priority, where the other tests would leave them no processor.
+os.environ.setdefault("RAY_worker_niceness", "0")
 # How long an example takes says nothing on a machine that does other work too.
 settings.register_profile("suite", deadline=None)
 settings.load_profile("suite")
