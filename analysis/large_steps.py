@@ -55,6 +55,7 @@ def claims(trials: pd.DataFrame, task: str) -> tuple[Verdict, ...]:
     return (
         as_good_as_momentum(tables),
         as_good_as_each(tables),
+        as_good_at_printed_lrs(tables),
         printed_rule(),
         *printed_lrs(tables, task),
         _not_run(),
@@ -102,6 +103,13 @@ def as_good_as_each(tables: ByOptimizer) -> Verdict:
     )
     verdict = judge_all([part.verdict for part in judged.values()])
     return Verdict("P2-15b", statement, verdict, f"{NO_WORSE}, for each", statistics, p_values, n, note)
+
+
+def as_good_at_printed_lrs(tables: ByOptimizer) -> Verdict:
+    """P2-15c: P2-15 with A.3.1's learning rates of SGDL, whatever that of SGDM is."""
+    statement = "At a learning rate from 1 to 1.3, SGDL ends at the same test error as SGDM or a lower one"
+    errors_of = [held_out(_table(tables, name)) for name in (SGDL, SGDM)]
+    return no_worse("P2-15c", statement, Pairs(errors_of[0], errors_of[1], ("SGDL of A.3.1", SGDM)))
 
 
 def printed_rule() -> Verdict:

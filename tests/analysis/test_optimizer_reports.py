@@ -82,7 +82,10 @@ def test_figures_are_drawn_whatever_is_missing(
 @pytest.mark.parametrize(
     ("study", "claims"),
     [
-        ("sgdl.optimizers", ("P2-15", "P2-15b", "P2-16", "P2-17", "P2-17b", "P2-18", "P2-21", "P2-22", "P2-22b")),
+        (
+            "sgdl.optimizers",
+            ("P2-15", "P2-15b", "P2-15c", "P2-16", "P2-17", "P2-17b", "P2-18", "P2-21", "P2-22", "P2-22b"),
+        ),
         ("sgdl.lr_sweep", ("P2-14", "P2-14b")),
         ("second_phase.optimizers", ("P0-23b", "P0-23c", "P0-23d", "P0-23e")),
     ],
