@@ -206,7 +206,7 @@ def test_resuming_what_is_not_there_is_refused(tmp_path):
 def test_a_full_disk_stops_the_study_and_what_was_stored_stays_readable_and_resumable(tmp_path):
     mount = tmp_path / "small"
     mount.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=420k", "tmpfs", mount], check=False).returncode:
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=640k", "tmpfs", mount], check=False).returncode:
         pytest.skip("this kernel lets us mount no tmpfs")
     try:
         wide = study(samples=20, seeds=2)
