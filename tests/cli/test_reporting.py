@@ -7,7 +7,10 @@ import pandas as pd
 import pytest
 
 import analysis
+from analysis.document import markdown_table
+from analysis.theory import Findings
 from analysis.verdicts import Verdict
+from tune_regimes.cli.reporting import show_findings
 from tune_regimes.errors import StudyError
 
 VERDICT = Verdict(
@@ -89,3 +92,10 @@ def test_an_export_as_csv_is_read_by_anything(complete, command, tmp_path):
     status, out, _ = command("export", complete.folder, tmp_path / "out", "--format", "csv")
     assert (status, len(out.splitlines())) == (0, 3)
     assert (tmp_path / "out" / "trials.csv").read_text().startswith('"schema_version"')
+
+
+def test_a_section_that_is_a_table_is_shown_row_by_row(capsys: pytest.CaptureFixture[str]) -> None:
+    cells = markdown_table(["phase 2", "lr"], [["K-FAC", "0.001"]])
+    show_findings(Findings("a.b", "a paper", (), sections={"Reached": cells}), ["report.md"])
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[:4] == ["Reached", "  | phase 2 | lr |", "  | --- | --- |", "  | K-FAC | 0.001 |"]

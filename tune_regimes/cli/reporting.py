@@ -40,7 +40,7 @@ def report(args: Namespace) -> int:
 def show_findings(found: "Document", paths: Sequence[str]) -> None:
     """Print what a report says, and where it was written."""
     for heading, lines in found.sections.items():
-        _show_list(heading, lines)
+        _show_list(heading, lines.splitlines() if isinstance(lines, str) else lines)
     if found.verdicts:
         output.line("Verdicts", "bold")
     for verdict in found.verdicts:
