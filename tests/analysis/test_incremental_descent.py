@@ -71,9 +71,13 @@ def test_the_example_of_figure_2_converges_up_to_three() -> None:
 
 
 def test_the_solution_at_three_is_compared_with_the_noise() -> None:
-    assert close_to_data(examples()).verdict == "holds"
+    many = tuple(draw(seed, points=10) for seed in range(12))
+    assert close_to_data(many).verdict == "holds"
+    assert close_to_data(examples()).verdict == "undecided"
     far = tuple(replace(each, data=each.data + 1.0) for each in examples())
     assert close_to_data(far).verdict == "does not hold"
+    lost = tuple(replace(each, components=separable_squares(20)) for each in examples())
+    assert close_to_data(lost).verdict == "does not hold"
 
 
 def test_a_solution_that_does_not_exist_is_not_near() -> None:
