@@ -96,8 +96,7 @@ class BareShortcuts(PreBlock):
     """As in the usual PreResNet, the shortcut reads the trunk itself."""
 
     def forward(self, images: Tensor) -> Tensor:
-        thin = images[:, :, :: self.stride, :: self.stride]
-        trunk = images if self.shortcut is None else self.shortcut(thin)
+        trunk = images if self.shortcut is None else self.shortcut(self.thin(images))
         return trunk + self.body(torch.relu(self.norm(images)))
 
 

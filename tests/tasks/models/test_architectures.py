@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from tune_regimes.tasks import models
+from tune_regimes.tasks.models.parts import Thin
 from tune_regimes.tasks.models.resnet import PadShortcut
 
 CIFAR = {"shape": (32, 32, 3), "num_classes": 10}
@@ -159,6 +160,32 @@ def test_the_padding_shortcut_thins_out_and_adds_empty_channels() -> None:
     assert torch.equal(out[:, 2:6], images[:, :, ::2, ::2])
     assert not out[:, :2].any()
     assert not out[:, 6:].any()
+
+
+def test_a_thinned_image_has_the_pixels_that_a_pointwise_convolution_with_stride_reads() -> None:
+    torch.manual_seed(0)
+    images = torch.randn(2, 4, 7, 6, dtype=torch.float64)
+    strided = nn.Conv2d(4, 3, 1, stride=2, bias=False).double()
+    whole = nn.Conv2d(4, 3, 1, bias=False).double()
+    whole.weight = strided.weight
+    torch.testing.assert_close(whole(Thin(2)(images)), strided(images))
+
+
+@pytest.mark.parametrize("name", [name for name in models.BUILDERS if name.startswith(("resnet", "wrn", "preresnet"))])
+def test_no_residual_network_has_a_pointwise_convolution_with_stride(name: str) -> None:
+    strided = [conv for conv in of_kind(models.build(name, width=1 / 16, **CIFAR), nn.Conv2d) if conv.stride != (1, 1)]
+    assert all(conv.kernel_size == (3, 3) for conv in strided)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "resnet50"])
+def test_narrow_residual_networks_train_in_channels_last_order(name: str) -> None:
+    torch.manual_seed(0)
+    model = models.build(name, width=1 / 16, **CIFAR).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    images = torch.randn(8, 3, 32, 32).to(memory_format=torch.channels_last)
+    for _ in range(3):
+        model.zero_grad()
+        model(images).square().mean().backward()
+    assert all(torch.isfinite(weights.grad).all() for weights in model.parameters())
 
 
 def test_weights_start_with_the_variance_that_their_source_prints() -> None:

@@ -1,6 +1,6 @@
 """What several networks share: scaled channel counts, layers without bias, frozen parts, initialisations."""
 
-from torch import nn
+from torch import Tensor, nn
 
 FROZEN_EPS = 1e-12
 
@@ -18,6 +18,27 @@ def scaled(channels: int, width: float) -> int:
 def conv(narrow: int, wide: int, size: int, stride: int = 1) -> nn.Conv2d:
     """A square convolution that keeps the image size (up to its stride), without bias: a batch norm follows it."""
     return nn.Conv2d(narrow, wide, size, stride=stride, padding=size // 2, bias=False)
+
+
+class Thin(nn.Module):
+    """Every ``stride``-th pixel of each row and column, from the first.
+
+    A 1x1 convolution with stride is one without stride of a thinned image. Networks here write it so, because torch's
+    CPU kernel of a 1x1 convolution with stride, in channels_last order and with few channels (4 to 8, in torch 2.15),
+    writes beyond its memory in the backward pass.
+    """
+
+    def __init__(self, stride: int) -> None:
+        super().__init__()
+        self.stride = stride
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images ``[N, channels, ceil(height / stride), ceil(width / stride)]``."""
+        return images[:, :, :: self.stride, :: self.stride]
+
+    def extra_repr(self) -> str:
+        """The stride, as torch prints a module."""
+        return f"stride={self.stride}"
 
 
 def frozen_norm(channels: int) -> nn.BatchNorm2d:

@@ -22,32 +22,28 @@ from functools import partial
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
-from tune_regimes.tasks.models.parts import conv, frozen_head, frozen_norm, scaled, start_from_he
+from tune_regimes.tasks.models.parts import Thin, conv, frozen_head, frozen_norm, scaled, start_from_he
 
 Norm = Callable[[int], nn.Module]
 
 
 class PreBlock(nn.Module):
-    """``x + body(relu(norm(x)))``, or ``shortcut(y) + body(y)`` with ``y = relu(norm(x))`` where the shape changes.
-
-    The stride of the shortcut is taken before its convolution: torch's CPU kernel of a 1x1 convolution with stride, in
-    channels_last order and with few channels (4 to 8, in torch 2.15), writes beyond its memory in the backward pass.
-    """
+    """``x + body(relu(norm(x)))``, or ``shortcut(y) + body(y)`` with ``y = relu(norm(x))`` where the shape changes."""
 
     def __init__(self, narrow: int, wide: int, stride: int, norm: Norm, dropout: float) -> None:
         super().__init__()
-        self.stride = stride
         self.norm = norm(narrow)
         self.body = nn.Sequential(
             conv(narrow, wide, 3, stride), norm(wide), nn.ReLU(), nn.Dropout(dropout), conv(wide, wide, 3)
         )
+        self.thin = Thin(stride)
         self.shortcut = None if stride == 1 and narrow == wide else conv(narrow, wide, 1)
 
     def forward(self, images: Tensor) -> Tensor:
         """Features ``[N, wide, height / stride, width / stride]``."""
         read = relu(self.norm(images))
-        thin = read[:, :, :: self.stride, :: self.stride]
-        features: Tensor = self.body(read) + (images if self.shortcut is None else self.shortcut(thin))
+        trunk = images if self.shortcut is None else self.shortcut(self.thin(read))
+        features: Tensor = self.body(read) + trunk
         return features
 
 

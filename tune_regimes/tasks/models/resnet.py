@@ -12,7 +12,7 @@ from functools import partial
 from torch import Tensor, nn
 from torch.nn.functional import pad, relu
 
-from tune_regimes.tasks.models.parts import conv, scaled, start_from_he
+from tune_regimes.tasks.models.parts import Thin, conv, scaled, start_from_he
 
 
 def _norm_conv(narrow: int, wide: int, size: int, stride: int = 1) -> nn.Sequential:
@@ -24,13 +24,13 @@ class PadShortcut(nn.Module):
 
     def __init__(self, narrow: int, wide: int, stride: int) -> None:
         super().__init__()
-        self.stride = stride
+        self.thin = Thin(stride)
         self.before = (wide - narrow) // 2
         self.after = wide - narrow - self.before
 
     def forward(self, images: Tensor) -> Tensor:
         """Thinned and padded images."""
-        return pad(images[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, self.before, self.after))
+        return pad(self.thin(images), (0, 0, 0, 0, self.before, self.after))
 
 
 class Block(nn.Module):
@@ -59,7 +59,9 @@ def _bottleneck(narrow: int, wide: int, stride: int) -> nn.Sequential:
 def _shortcut(narrow: int, wide: int, stride: int, project: bool) -> nn.Module:
     if stride == 1 and narrow == wide:
         return nn.Identity()
-    return _norm_conv(narrow, wide, 1, stride) if project else PadShortcut(narrow, wide, stride)
+    if not project:
+        return PadShortcut(narrow, wide, stride)
+    return nn.Sequential(Thin(stride), *_norm_conv(narrow, wide, 1))
 
 
 class ResNet(nn.Module):
