@@ -105,6 +105,12 @@ class DeviceData:
         for mirrored, order, top, left in rows.view(4, self._steps, self._size).unbind(1):
             yield self._gather(mirrored, order, top, left), self._targets[order]
 
+    def examples(self, rows: Tensor) -> Batch:
+        """Training examples by number, int64 [B] on the device: in the order asked for, neither cropped nor flipped."""
+        still = torch.zeros_like(rows)
+        middle = torch.full_like(rows, self._augmentation.crop)
+        return self._gather(still, rows, middle, middle), self._targets[rows]
+
     def test(self) -> Iterator[Batch]:
         """Yield all of the test set in its own order; the last batch may be smaller."""
         yield from self._test

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from tune_regimes.schedule import Settings
@@ -72,6 +72,12 @@ class ScheduledOptimizer:
             parameter.grad = torch.zeros_like(parameter)
         self._method.fill(self._entered)
         self._clear()
+
+    def velocity(self) -> Mapping[str, Tensor]:
+        """Return copies of SGD's momentum buffers by name of parameter; empty for other families, or without any."""
+        buffers = self._method.capture() if self._family == "sgd" else {}
+        held = {name: parts["momentum_buffer"] for name, parts in buffers.items() if "momentum_buffer" in parts}
+        return {name: value.to(self._named[name].device) for name, value in held.items() if value is not None}
 
     def capture(self) -> dict[str, Any]:
         """Return the family and copies of the buffers on the CPU, by names of parameter and buffer."""

@@ -3,6 +3,7 @@
 import hashlib
 import math
 import time
+from collections.abc import Mapping
 from contextlib import nullcontext
 from itertools import islice
 from typing import Any
@@ -18,8 +19,10 @@ from tune_regimes.tasks import Task
 from tune_regimes.training.averaging import WeightAverage, held_statistics, recompute_batchnorm
 from tune_regimes.training.batches import device_data
 from tune_regimes.training.exhaustion import enough_memory, remedy_for
+from tune_regimes.training.lookout import Lookout, steps_of
 from tune_regimes.training.means import Means
 from tune_regimes.training.memory import keep_freed_memory
+from tune_regimes.training.moment import Reading, Record, Watcher
 from tune_regimes.training.numerics import Numerics
 from tune_regimes.training.objective import Objective
 from tune_regimes.training.observables import WeightObserver, to_cpu
@@ -27,7 +30,6 @@ from tune_regimes.training.optimizers import ScheduledOptimizer
 from tune_regimes.training.randomness import global_stream
 from tune_regimes.training.state import State
 
-Record = dict[str, float]
 CPU = torch.device("cpu")
 
 
@@ -43,6 +45,8 @@ class Trajectory:
         seed: decides everything random.
         device: "cpu", "cuda" or "cuda:<index>".
         numerics: data type, threads and determinism.
+        watcher: looks at the training as it goes, and adds to its records; None for nobody.
+        reference: the weights at the end of the schedule by name of parameter, for a watcher that asks for them.
 
     Raises:
         ResourceError: there is no such device, or the data does not fit its memory.
@@ -55,7 +59,16 @@ class Trajectory:
         diverged: whether an epoch ended with a loss or parameters that are not finite. There is no way on from there.
     """
 
-    def __init__(self, task: Task, *, seed: int, device: str = "cpu", numerics: Numerics = Numerics()) -> None:  # noqa: B008
+    def __init__(
+        self,
+        task: Task,
+        *,
+        seed: int,
+        device: str = "cpu",
+        numerics: Numerics = Numerics(),  # noqa: B008
+        watcher: Watcher | None = None,
+        reference: Mapping[str, Tensor] | None = None,
+    ) -> None:
         self._task, self._seed, self._device = task, seed, _device(device)
         self._numerics = numerics.resolved(self._device)
         if self._device.type == "cpu":
@@ -69,12 +82,20 @@ class Trajectory:
         trained = {name: p for name, p in self._model.named_parameters() if p.requires_grad}
         self._average, self._observer = WeightAverage(trained), WeightObserver(trained)
         self.steps_per_epoch = task.steps_per_epoch
+        self._lookout = Lookout(
+            watcher, task, self._data, self._model, self._optimizer.velocity, seed, self._device, reference
+        )
         self.epoch, self.diverged = 0, False
 
     @property
     def model(self) -> nn.Module:
         """The model, for reading: what is changed in it is no longer a function of the settings."""
         return self._model
+
+    @property
+    def readings(self) -> list[Reading]:
+        """What the watcher saw in the last epoch."""
+        return self._lookout.readings
 
     def advance(self, settings: Settings) -> Record:
         """Train one epoch, evaluate, and return what was measured.
@@ -88,7 +109,8 @@ class Trajectory:
             where it diverged. ``steps``: optimizer steps of the epoch. ``weight_norm``: L2 norm of all trained
             parameters after it. ``angular_velocity``: degrees between its displacement and that of the epoch before,
             NaN for the first epoch; a displacement goes from the weights before the first step, an average that was
-            adopted included, to those after the last. ``seconds``: wall time of training and evaluation.
+            adopted included, to those after the last. ``seconds``: wall time of training and evaluation. And what the
+            watcher adds.
 
         Raises:
             ResourceError: a batch does not fit the memory.
@@ -104,11 +126,13 @@ class Trajectory:
             record, observed = self._epoch(settings)
             finite = math.isfinite(record["train_loss"]) and math.isfinite(observed["weight_norm"])
             tested = self._tested() if finite else None
+            seconds = time.perf_counter() - started - self._lookout.seconds
+            watched = self._lookout.after_epoch(settings, self.epoch + 1)
         self.epoch += 1
         self.diverged = tested is None or not math.isfinite(tested["test_loss"])
         if tested is None or self.diverged:
             tested = {name.replace("train", "test", 1): math.nan for name in record}
-        return record | tested | observed | {"seconds": time.perf_counter() - started}
+        return record | tested | observed | {"seconds": seconds} | watched
 
     def capture(self) -> State:
         """Return the state as copies on the CPU.
@@ -145,6 +169,7 @@ class Trajectory:
             "numerics": self._numerics.identity(self._device),
             "torch": torch.__version__,
             "tune_regimes": VERSION,
+            **({} if (watcher := self._lookout.watcher) is None else {"probes": watcher.identity()}),
         }
 
     def _check(self, settings: Settings) -> None:
@@ -176,8 +201,7 @@ class Trajectory:
             still = settings.adopt > 0 and settings.lr == 0.0
             with held_statistics(self._model) if still else nullcontext():
                 record = self._train(settings)
-        steps = -(-self.steps_per_epoch // settings.batches_per_step)
-        return record, {"steps": steps, **self._observer.end()}
+        return record, {"steps": steps_of(self._task, settings), **self._observer.end()}
 
     def _adopt(self, factor: float) -> None:
         """Let the average take the place of the weights, with statistics of BatchNorm from the batches of the epoch."""
@@ -193,9 +217,10 @@ class Trajectory:
         self._optimizer.enter(settings)
         means = Means("train", self._task.metrics)
         batches, group = self._data.train(self._seed, self.epoch), settings.batches_per_step
-        for first in range(0, self.steps_per_epoch, group):
+        for step, first in enumerate(range(0, self.steps_per_epoch, group), 1):
             size = min(group, self.steps_per_epoch - first)
             self._optimizer.step(first, Objective(islice(batches, size), size, self._outputs, means.add))
+            self._lookout.after_step(settings, self.epoch + 1, step)
         return means.result()
 
     def _tested(self) -> Record:
