@@ -99,6 +99,8 @@ def _add_study(parser: ArgumentParser) -> None:
     group.add_argument("--searcher", help="where points come from: random, grid or optuna")
     group.add_argument("--cost", choices=("epochs",), help="what optuna keeps small beside the metric")
     group.add_argument("--name", help="name of the study's folder")
+    probe = "what looks at each training, as in curvature:every=5,batches=25; again for a further one"
+    group.add_argument("--probe", dest="probes", action="append", metavar="PROBE", help=probe)
 
 
 def _add_resume(command: _Command) -> None:

@@ -14,7 +14,19 @@ if TYPE_CHECKING:
     from tune_regimes.results import Results
     from tune_regimes.search import Study
 
-STUDY_OPTIONS = ("data", "model", "augment", "epochs", "samples", "seeds", "scheduler", "searcher", "cost", "name")
+STUDY_OPTIONS = (
+    "data",
+    "model",
+    "augment",
+    "epochs",
+    "samples",
+    "seeds",
+    "scheduler",
+    "searcher",
+    "cost",
+    "name",
+    "probes",
+)
 _PLACES = ("max_concurrent", "cpus_per_trial", "gpus_per_trial", "address", "time_budget", "save_every")
 HOW = (*_PLACES, "share", "store", "quota", "keep_every")
 INTERRUPTED = 130

@@ -13,7 +13,7 @@ from tune_regimes.errors import StudyError
 if TYPE_CHECKING:
     from tune_regimes.search import Study
 
-CHANGEABLE = ("name", "samples", "seeds", "scheduler", "searcher", "cost")
+CHANGEABLE = ("name", "samples", "seeds", "scheduler", "searcher", "cost", "probes")
 """Options that any study takes, whether or not what builds it does: they are arguments of `Study` itself."""
 
 Options = Mapping[str, Any]

@@ -26,6 +26,7 @@ from tune_regimes.results.tables import (
     read_trial,
     read_trials,
     write_epochs,
+    write_readings,
     write_trial,
 )
 from tune_regimes.storage import Storage
@@ -57,6 +58,7 @@ __all__ = [
     "read_trials",
     "student_interval",
     "write_epochs",
+    "write_readings",
     "write_spec",
     "write_trial",
 ]

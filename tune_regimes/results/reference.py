@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from tune_regimes.results.schema import EPOCHS, POINTS, SCHEMA_VERSION, STATUSES, TRIALS, Column
+from tune_regimes.results.schema import EPOCHS, MEASUREMENTS, POINTS, SCHEMA_VERSION, SPECTRA, STATUSES, TRIALS, Column
 
 _TEXT = """\
 # Results: files, tables and columns
@@ -17,6 +17,8 @@ A study lives in one folder, `<storage>/<study>/`, on a local disk or at any add
 | `study.json` | what the study is: its name, task, space, seeds, metric, scheduler, searcher, versions, host |
 | `trials/<trial_id>.parquet` | one row: the trial, its configuration and schedule, how it ended, its final metrics |
 | `epochs/<trial_id>.parquet` | the complete history of the trial, one row per epoch |
+| `measurements/<trial_id>.parquet` | where probes look: one row per look, within an epoch too (`docs/probes.md`) |
+| `spectra/<trial_id>.parquet` | where probes give lists, such as eigenvalues: one row per number |
 | `optuna.journal` | of a TPE search: Optuna's own study, for its dashboard and its plots (see below) |
 | `states/` | what trials inherit and resumed ones start from; not for reading (`docs/sharing.md`) |
 
@@ -38,6 +40,7 @@ from tune_regimes import Results
 
 results = Results.load("~/studies/vgg-transition")     # or an address, as in s3://bucket/studies/vgg-transition
 results.trials, results.epochs, results.points         # pandas DataFrames
+results.measurements, results.spectra                  # what probes saw
 results.best().schedule                                # the winning schedule
 results.export("tables", format="csv")                 # trials.csv, epochs.csv, points.csv
 ```
@@ -82,6 +85,17 @@ or nan), the test metrics null.
 react to them, and figures can be drawn from them. They are no metrics and have no `final_` and `best_` columns. The
 displacement of an epoch goes from the weights before its first step (those of the average, where one is adopted) to
 those after its last; an angle to or from a displacement of zero is 90 degrees.
+
+## measurements and spectra: what probes saw
+
+Only where a study has probes. A column of a probe in `epochs` is that of the last look in the epoch, null where it did
+not look or found no number; `measurements` holds every look, `spectra` every list.
+
+{measurements}
+
+and the columns of the probes, as in `epochs`.
+
+{spectra}
 
 ## points: one row per configuration
 
@@ -150,6 +164,8 @@ One trial of Optuna's is one point, whatever its number of seeds, and ends as it
 | trials, points | `config.fork.tail` | the phases that follow, as `tune-regimes fork --tail` takes them |
 | trials | `final_<name>`, `best_<name>` | one pair for every further column of epochs that measures a metric |
 | epochs | `train_<metric>`, `test_<metric>` | every other metric of the task |
+| epochs, measurements | columns of probes | what was measured along the way (`docs/probes.md`) |
+| epochs | `probe_seconds` | time that the probes took in the epoch; it is not part of `seconds` |
 
 Their types follow from the values, by one rule for all files, so that the files of a study read as one table:
 
@@ -167,9 +183,9 @@ types.
 
 ## Exports
 
-`Results.export(directory, format)` writes `trials`, `epochs` and `points` as one file each, every file whole or not
-at all. It refuses to replace files unless `overwrite=True`. In CSV, null is an empty field and a value that is not a
-number is `nan` or `inf`.
+`Results.export(directory, format)` writes `trials`, `epochs` and `points` as one file each, and `measurements` and
+`spectra` where there are any; every file whole or not at all. It refuses to replace files unless `overwrite=True`. In
+CSV, null is an empty field and a value that is not a number is `nan` or `inf`.
 """
 
 
@@ -180,6 +196,8 @@ def reference() -> str:
         trials=_columns(TRIALS),
         epochs=_columns(EPOCHS),
         points=_columns(POINTS),
+        measurements=_columns(MEASUREMENTS),
+        spectra=_columns(SPECTRA),
         statuses=_table(("status", "meaning"), ((f"`{name}`", meaning) for name, meaning in STATUSES.items())),
     )
 

@@ -111,6 +111,18 @@ class Results:
         """
         return summarise(self.trials, self.metric)
 
+    @cached_property
+    def measurements(self) -> "pd.DataFrame":
+        """One row per trial and look of a probe, within an epoch too; no rows where no probe looked."""
+        frame: pd.DataFrame = self._of_trials("measurements").to_pandas()
+        return frame
+
+    @cached_property
+    def spectra(self) -> "pd.DataFrame":
+        """One row per number of the lists that probes gave, such as eigenvalues; no rows where there are none."""
+        frame: pd.DataFrame = self._of_trials("spectra").to_pandas()
+        return frame
+
     @property
     def forks(self) -> "pd.DataFrame":
         """The rows of the forked trials: those that `Study.fork` made, which no space gave."""
@@ -160,7 +172,7 @@ class Results:
     def export(
         self, directory: str | os.PathLike[str] | Storage, format: str = "parquet", *, overwrite: bool = False
     ) -> list[str]:
-        """Write trials, epochs and points as one file each, every file whole or not at all.
+        """Write trials, epochs and points as one file each, and what probes saw; every file whole or not at all.
 
         Args:
             directory: Where to, a path or an address.
@@ -178,6 +190,8 @@ class Results:
             raise StudyError(f"format must be one of {', '.join(FORMATS)}; got {format!r}")
         target = Storage(directory)
         tables = {"trials": self._trials, "epochs": self._epochs, "points": self._points}
+        probed = {table: self._of_trials(table) for table in ("measurements", "spectra")}
+        tables |= {table: rows for table, rows in probed.items() if rows.num_rows}
         names = [f"{table}.{format}" for table in tables]
         present = [name for name in names if target.exists(name)]
         if present and not overwrite:
@@ -196,8 +210,11 @@ class Results:
 
     @cached_property
     def _epochs(self) -> pa.Table:
+        return self._of_trials("epochs")
+
+    def _of_trials(self, table: str) -> pa.Table:
         names = None if self._with_forks else self._trials["trial_id"].to_pylist()
-        return read_table(self.storage, "epochs", names)
+        return read_table(self.storage, table, names)
 
     @property
     def _points(self) -> pa.Table:

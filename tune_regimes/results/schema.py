@@ -106,6 +106,23 @@ EPOCHS = (
 )
 """One row per trial and epoch."""
 
+MEASUREMENTS = (
+    Column("trial_id", "string", "", "The trial, as in the trials table", required=True),
+    Column("epoch", "int64", "epochs", "The epoch, from 1, in which a probe looked", required=True),
+    Column("step", "int64", "steps", "Optimizer steps of that epoch that were made before it looked", required=True),
+)
+"""One row per trial and look of a probe; what it measured is in columns of the probes' own."""
+
+SPECTRA = (
+    Column("trial_id", "string", "", "The trial, as in the trials table", required=True),
+    Column("epoch", "int64", "epochs", "The epoch, from 1, in which a probe looked", required=True),
+    Column("step", "int64", "steps", "Optimizer steps of that epoch that were made before it looked", required=True),
+    Column("name", "string", "", "What is listed, as in hessian or covariance", required=True),
+    Column("index", "int64", "", "Place in the list, from 0", required=True),
+    Column("value", "double", "", "The number: an eigenvalue, or what the probe's documentation says"),
+)
+"""One row per number of a list that a probe gave."""
+
 POINTS = (
     Column("point", "int64", "", "Number of the configuration, as in the trials table", required=True),
     Column("config", "string", "JSON", "The configuration, exact in types and values", required=True),
@@ -119,7 +136,13 @@ POINTS = (
 )
 """One row per point: the trials of one configuration, which differ in their seed alone."""
 
-TABLES: Mapping[str, tuple[Column, ...]] = {"trials": TRIALS, "epochs": EPOCHS, "points": POINTS}
+TABLES: Mapping[str, tuple[Column, ...]] = {
+    "trials": TRIALS,
+    "epochs": EPOCHS,
+    "points": POINTS,
+    "measurements": MEASUREMENTS,
+    "spectra": SPECTRA,
+}
 
 
 def arrow_schema(table: str, extras: Mapping[str, pa.DataType] | None = None) -> pa.Schema:

@@ -1,7 +1,7 @@
-"""Write and read the two tables of a study: ``trials/<trial_id>.parquet`` and ``epochs/<trial_id>.parquet``.
+"""Write and read the tables of a study: trials, epochs and, where probes looked, measurements and spectra.
 
-A trial owns its two files and rewrites them whole, so no row is lost or doubled by a kill or a retry, and a reader can
-come at any time. ``storage`` is always the folder of the study.
+Each lies in ``<table>/<trial_id>.parquet``. A trial owns its files and rewrites them whole, so no row is lost or
+doubled by a kill or a retry, and a reader can come at any time. ``storage`` is always the folder of the study.
 """
 
 import math
@@ -61,6 +61,35 @@ def write_epochs(storage: Storage, trial_id: str, rows: Sequence[Row]) -> None:
     _write(storage, "epochs", trial_id, [{**row, "trial_id": trial_id} for row in rows])
 
 
+def write_readings(storage: Storage, trial_id: str, readings: Sequence[Sequence[Mapping[str, Any]]]) -> None:
+    """Publish what probes saw of a trial, replacing what was there: measurements, and spectra where there are any.
+
+    Args:
+        storage: The folder of the study.
+        trial_id: The trial.
+        readings: Those of each epoch, from epoch 1 on, with ``step``, ``values`` and ``spectra``; a value that is not
+            finite becomes null.
+
+    Raises:
+        StorageError: It could not be written.
+    """
+    placed = [
+        ({"trial_id": trial_id, "epoch": epoch, "step": reading["step"]}, reading)
+        for epoch, seen in enumerate(readings, 1)
+        for reading in seen
+    ]
+    measured = [{**place, **{n: _finite(v) for n, v in reading["values"].items()}} for place, reading in placed]
+    listed = [
+        {**place, "name": name, "index": index, "value": _finite(value)}
+        for place, reading in placed
+        for name, values in reading["spectra"].items()
+        for index, value in enumerate(values)
+    ]
+    for table, rows in (("measurements", measured), ("spectra", listed)):
+        if rows:
+            _write(storage, table, trial_id, rows)
+
+
 def read_trials(storage: Storage) -> "pd.DataFrame":
     """All trials of a study, one row each, in the order of their ids; no rows when there are none yet."""
     frame: pd.DataFrame = read_table(storage, "trials").to_pandas()
@@ -101,7 +130,12 @@ def observations(rows: Iterable[Row]) -> list[dict[str, Any]]:
 
 
 def read_table(storage: Storage, table: str, trial_ids: Collection[str] | None = None) -> pa.Table:
-    """A table of a study as one Arrow table: "trials" or "epochs", of all trials or of those named.
+    """A table of a study as one Arrow table, of all trials or of those named.
+
+    Args:
+        storage: The folder of the study.
+        table: "trials", "epochs", "measurements" or "spectra".
+        trial_ids: Which trials; None for all.
 
     Columns that a file lacks are null in its rows. A column that is a number in one file and text in another is text.
 
@@ -135,6 +169,10 @@ def _table(table: str, rows: Sequence[Row]) -> pa.Table:
     return pa.Table.from_arrays(
         [pa.array(values, field.type) for values, field in zip(columns, schema, strict=True)], schema=schema
     )
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def _value(value: Any, extra: pa.DataType | None) -> Any:

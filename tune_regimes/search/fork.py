@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import Searcher
@@ -29,6 +29,9 @@ from tune_regimes.search.source import Source
 from tune_regimes.search.states import StudyStates
 from tune_regimes.storage import Storage
 from tune_regimes.tasks import TaskSpec
+
+if TYPE_CHECKING:
+    from tune_regimes.probes import Probe
 
 Row = dict[str, Any]
 Show = Callable[[Progress], None]
@@ -160,6 +163,7 @@ def _search(asked: Request, folder: Storage, task: TaskSpec, spec: TrialSpec) ->
         task=task,
         metric=study["metric"],
         mode=study["mode"],
+        probes=_probes(study),
         keep_every=run.keep_every or 0,
         report_every=REPORT_EVERY,
     )
@@ -176,6 +180,14 @@ def _search(asked: Request, folder: Storage, task: TaskSpec, spec: TrialSpec) ->
         notes=(*states.notes(), *asked.original.notes()),
         scratch=f"ray-{spec.trial_id}",
     )
+
+
+def _probes(study: Row) -> "tuple[Probe, ...]":
+    if not study.get("probes"):
+        return ()
+    from tune_regimes.probes import probe_from_dict
+
+    return tuple(probe_from_dict(values) for values in study["probes"])
 
 
 @contextmanager

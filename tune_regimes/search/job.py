@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tune_regimes.schedule import Policy, policy_from_json
 from tune_regimes.search.rungs import Ladder
 from tune_regimes.tasks import TaskSpec
+
+if TYPE_CHECKING:
+    from tune_regimes.probes import Probe
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class Job:
         ladder: Says which epochs of the last phase the scheduler can act on; None where it can act on all or on none.
         report_every: Seconds of training that one report to the scheduler may gather; 0 reports every epoch.
         versions: Package versions, for the trials table.
+        probes: What looks at each training.
     """
 
     study: str
@@ -50,6 +54,7 @@ class Job:
     ladder: Ladder | None = None
     report_every: float = 0.0
     versions: Mapping[str, str] = field(default_factory=dict)
+    probes: "tuple[Probe, ...]" = ()
 
 
 def trial_id(point: int, seed: int) -> str:

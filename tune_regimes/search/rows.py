@@ -14,7 +14,6 @@ from tune_regimes.sharing.store import Epoch
 
 Row = dict[str, Any]
 _MEASURED = ("train_", "test_")
-_FINITE = ("test_", "weight_norm", "angular_velocity")
 
 
 def epoch_row(job: Job, spec: TrialSpec, course: Course, epoch: Epoch) -> Row:
@@ -24,7 +23,7 @@ def epoch_row(job: Job, spec: TrialSpec, course: Course, epoch: Epoch) -> Row:
         job: The study's side.
         spec: The trial.
         course: Where the trial stood before the epoch.
-        epoch: What was measured and by whom; a test metric, norm or angle that is not finite becomes null.
+        epoch: What was measured and by whom; what is not finite becomes null, but for the training metrics.
     """
     settings, (phase, epoch_in_phase) = course.settings, course.phase
     own = (epoch.study, epoch.trial_id) == (job.study, spec.trial_id)
@@ -97,4 +96,4 @@ def _best(name: str, values: Sequence[float | None]) -> float | None:
 
 
 def _known(name: str, value: float) -> float | None:
-    return None if name.startswith(_FINITE) and not math.isfinite(value) else value
+    return value if name.startswith("train_") or math.isfinite(value) else None

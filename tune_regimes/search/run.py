@@ -100,6 +100,7 @@ def _search(study: "Study", folder: Storage, options: RunOptions, stored: Stored
             task=study.task,
             metric=study.metric,
             mode=study.mode,
+            probes=study.probes,
             keep_every=keep_every(study, options),
             repeat_own=bears_repeats(scheduler),
             ladder=scheduler.ladder if isinstance(scheduler, RegimeASHA) else None,

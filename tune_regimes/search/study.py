@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from inspect import signature
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ray.tune.schedulers import TrialScheduler
 
@@ -20,6 +20,9 @@ from tune_regimes.search.schedulers import describe_scheduler, make_scheduler
 from tune_regimes.search.specification import check_same
 from tune_regimes.storage import Storage
 from tune_regimes.tasks import TaskSpec
+
+if TYPE_CHECKING:
+    from tune_regimes.probes import Probe
 
 
 class Study:
@@ -42,6 +45,8 @@ class Study:
         diverged: What a TPE search is told of a diverged point: ``"fail"``, or the value that it counts as.
         search_seed: Seed of the search itself.
         points_to_evaluate: Configs to try before the sampled ones.
+        probes: What looks at each training along the way: probes, or their notation as on the command line, such as
+            ``"curvature:every=5"``. They change no training; trials share states with studies of the same probes.
         origin: The catalogue entry that built the study, so that the command line can build it again.
 
     Raises:
@@ -66,6 +71,7 @@ class Study:
         diverged: float | str = "fail",
         search_seed: int = 0,
         points_to_evaluate: Sequence[Mapping[str, Any]] = (),
+        probes: "Sequence[Probe | str]" = (),
         origin: Mapping[str, Any] | None = None,
     ) -> None:
         self.name, self.task, self.schedule = check_name(name), task, schedule
@@ -74,6 +80,7 @@ class Study:
         self.metric, self.mode, self.scheduler, self.searcher = metric, mode, scheduler, searcher
         self.cost, self.diverged = cost, diverged
         self.points_to_evaluate = [dict(point) for point in points_to_evaluate]
+        self.probes = _checked(probes)
         self.origin = None if origin is None else dict(origin)
         self._storage: str | None = None
         if mode not in ("max", "min"):
@@ -158,6 +165,7 @@ class Study:
             "diverged": None if self.diverged == "fail" else self.diverged,
             "search_seed": self.search_seed,
             "points_to_evaluate": self.points_to_evaluate,
+            "probes": [probe.to_dict() for probe in self.probes],
             "example": {"config": first, "schedule": self.schedule(dict(first)).to_dict()},
             "origin": self.origin,
         }
@@ -300,3 +308,14 @@ class Study:
         check_same(read_spec(folder), self.spec(), str(folder))
         fork_trial(folder, trial_id, at_epoch, tail, options, task=self.task, on_progress=on_progress)
         return Results.load(folder.uri)
+
+
+def _checked(probes: "Sequence[Probe | str]") -> "tuple[Probe, ...]":
+    """Probes that can look at one training together; without any, torch is not loaded."""
+    if not probes:
+        return ()
+    from tune_regimes.probes import Watch, as_probes
+
+    found = as_probes(probes)
+    Watch(found)
+    return found

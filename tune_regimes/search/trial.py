@@ -10,7 +10,8 @@ import time
 from typing import Any
 
 from tune_regimes.errors import StudyError
-from tune_regimes.results import ENDED, read_epoch_rows, read_trial, write_epochs, write_trial
+from tune_regimes.results import ENDED, read_epoch_rows, read_trial, write_epochs, write_readings, write_trial
+from tune_regimes.search.final_weights import final_weights
 from tune_regimes.search.job import TrialSpec
 from tune_regimes.search.readings import WORST
 from tune_regimes.search.rows import Row, epoch_row, history_columns, identity_columns, last_phase_epoch
@@ -145,7 +146,8 @@ class TrialRun:
     def _train_epoch(self, trajectory: Trajectory) -> bool:
         """Train one epoch; whether it was one that other trials wait for."""
         record = trajectory.advance(self._course.settings)
-        departs = self._take(Epoch(self._course.next_key, record, self.job.study, self.spec.trial_id))
+        readings = tuple(trajectory.readings)
+        departs = self._take(Epoch(self._course.next_key, record, self.job.study, self.spec.trial_id, readings))
         self._trained += 1
         number = len(self.rows)
         if self.status != "running" or not self.job.share:
@@ -161,7 +163,8 @@ class TrialRun:
     def _caught_up(self) -> Trajectory:
         """The trajectory after the last row: from the longest stored state that is whole, the rest trained again."""
         if self._trajectory is None:
-            self._trajectory = trajectory = self._place.trajectory(self.spec.seed)
+            reference = final_weights(self._place, self.spec) if self._place.looks_ahead else None
+            self._trajectory = trajectory = self._place.trajectory(self.spec.seed, reference)
             self._place.check_quota(trajectory, self.spec.schedule)
             self._place.check_trains(trajectory, self.spec.schedule)
             self._states.restore(trajectory, self._root, self._history)
@@ -234,6 +237,9 @@ class TrialRun:
         rows = self.rows[: self._replayed]
         status = self.status if len(rows) == len(self.rows) else "running"
         write_epochs(self._place.storage, self.spec.trial_id, rows)
+        if self.job.probes:
+            readings = [epoch.readings for epoch in self._history[: len(rows)]]
+            write_readings(self._place.storage, self.spec.trial_id, readings)
         write_trial(self._place.storage, self._trial_row(rows, status))
         self._written = len(rows)
 

@@ -1,11 +1,16 @@
 """What a worker process keeps from trial to trial: the task, its identity, and the store of states."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
+from torch import Tensor
+
 from tune_regimes.errors import StorageError
+from tune_regimes.probes import Watch
 from tune_regimes.schedule import Policy
 from tune_regimes.search.job import Job, TrialSpec
 from tune_regimes.search.state_size import optimizers_of, state_size
@@ -14,6 +19,7 @@ from tune_regimes.sharing.fingerprint import root_key
 from tune_regimes.sharing.prefix import Prefixes
 from tune_regimes.sharing.store import Store
 from tune_regimes.storage import Storage
+from tune_regimes.tasks import Task
 from tune_regimes.training import Numerics, Trajectory
 from tune_regimes.training.optimizers import ScheduledOptimizer
 
@@ -31,6 +37,7 @@ class Workplace:
 
     Args:
         job: The study's side of its trials.
+        task: The built task, where there is one already.
 
     Raises:
         UsageError: The task cannot be built here, or a folder cannot be opened.
@@ -41,9 +48,9 @@ class Workplace:
         unshared: Why the store is no longer used, or "".
     """
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, task: Task | None = None) -> None:
         self.job = job
-        self.task = job.task.build()
+        self.task = job.task.build() if task is None else task
         self.storage = Storage(job.storage)
         self.unshared = ""
         self._store = Store(Storage(job.store) if job.store else self.storage.child("states"), quota=job.quota)
@@ -52,9 +59,31 @@ class Workplace:
         self._problems: Counter[str] = Counter()
         self._failures = 0
 
-    def trajectory(self, seed: int) -> Trajectory:
-        """A training at its beginning."""
-        return Trajectory(self.task, seed=seed, device=self.job.device, numerics=Numerics(threads=self.job.threads))
+    @cached_property
+    def unwatched(self) -> "Workplace":
+        """The same place for trainings that no probe looks at: they share states among themselves."""
+        return Workplace(replace(self.job, probes=()), self.task)
+
+    @property
+    def looks_ahead(self) -> bool:
+        """Whether a probe needs the weights at the end of the schedule."""
+        return any(probe.looks_ahead for probe in self.job.probes)
+
+    def trajectory(self, seed: int, reference: Mapping[str, Tensor] | None = None) -> Trajectory:
+        """A training at its beginning.
+
+        Args:
+            seed: Its seed.
+            reference: The weights at the end of its schedule, where a probe looks ahead.
+        """
+        return Trajectory(
+            self.task,
+            seed=seed,
+            device=self.job.device,
+            numerics=Numerics(threads=self.job.threads),
+            watcher=Watch(self.job.probes) if self.job.probes else None,
+            reference=reference,
+        )
 
     def check_quota(self, trajectory: Trajectory, policy: Policy) -> None:
         """UsageError when the quota is smaller than one state of a trajectory under a policy's optimizers."""
@@ -85,10 +114,15 @@ class Workplace:
         return self._prefixes[root]
 
     def _identity_of(self, spec: TrialSpec) -> dict[str, Any]:
-        """What the training of a trial depends on beside its settings; where nothing is shared, its name too."""
+        """What the training of a trial and its records depend on beside its settings.
+
+        That is the whole schedule where a probe looks ahead to its end, and the trial's name where nothing is shared.
+        """
         if self._identity is None:
             self._identity = self.trajectory(spec.seed).identity()
         identity = self._identity | {"seed": spec.seed}
+        if self.looks_ahead:
+            identity |= {"schedule": spec.schedule.to_dict()}
         return identity if self.job.share else identity | {"trial": [self.job.owner, spec.trial_id]}
 
     @contextmanager

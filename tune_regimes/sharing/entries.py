@@ -36,12 +36,14 @@ class Epoch:
         record: What `Trajectory.advance` measured, seconds included; values may be NaN or infinite.
         study: Name of the study that trained it.
         trial_id: The trial that trained it.
+        readings: What probes saw in it, as JSON values whose numbers may be NaN or infinite.
     """
 
     key: str
     record: Mapping[str, float]
     study: str
     trial_id: str
+    readings: Sequence[Mapping[str, Any]] = ()
 
 
 def pack(kind: str, key: str, payload: bytes) -> bytes:
@@ -65,7 +67,10 @@ def unpack(kind: str, key: str, data: bytes) -> bytes:
 
 def pack_history(history: Sequence[Epoch]) -> bytes:
     """A history as compressed JSON; every float is read back as it was, NaN and infinities included."""
-    rows = [[epoch.key, dict(epoch.record), epoch.study, epoch.trial_id] for epoch in history]
+    rows = [
+        [epoch.key, dict(epoch.record), epoch.study, epoch.trial_id, *([epoch.readings] if epoch.readings else [])]
+        for epoch in history
+    ]
     return zlib.compress(json.dumps(rows, separators=(",", ":")).encode())
 
 
