@@ -1,5 +1,6 @@
 """Forks: the values of the same schedule from scratch, whatever is stored, as trials that a resume leaves alone."""
 
+import json
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -203,6 +204,15 @@ def test_a_trial_of_another_version_is_forked_with_a_word_of_it(folder, loop):
     fork.write_trial(folder, row | {"versions": '{"torch": "1.0"}'})
     fork.fork_trial(folder, source, 5, TAIL, {})
     assert any("was trained with torch 1.0" in note for note in loop.ran[0].notes)
+
+
+@pytest.mark.parametrize(("optimizer", "named"), [("kfac", True), ("sgd", False)])
+def test_another_version_of_an_optimizers_library_counts_where_the_trial_used_it(optimizer, named, folder, loop):
+    original = Original(folder, trained(folder, RAMPED))
+    original.rows[0]["optimizer"] = optimizer
+    original.row["versions"] = json.dumps(versions() | {"curvlinops-for-pytorch": "0.1"})
+    notes = original.notes()
+    assert any("was trained with curvlinops-for-pytorch 0.1" in note for note in notes) is named
 
 
 def test_weight_decay_that_is_left_open_goes_on_under_the_same_optimizer_only(folder, loop):

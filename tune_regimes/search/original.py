@@ -8,6 +8,7 @@ from typing import Any
 from tune_regimes.errors import StudyError
 from tune_regimes.results import ENDED, observations, read_epoch_rows, read_trial
 from tune_regimes.schedule import Phase, Policy, Settings, at_step, policy_from_json, told
+from tune_regimes.schedule.optimizers import LIBRARIES
 from tune_regimes.search.specification import versions
 from tune_regimes.storage import Storage
 
@@ -75,7 +76,9 @@ class Original:
     def notes(self) -> list[str]:
         """What is to be said where its epochs cannot be inherited."""
         then, now = json.loads(self.row["versions"] or "{}"), versions()
-        changed = [name for name in ("tune-regimes", "torch") if then.get(name, now.get(name)) != now.get(name)]
+        used = dict.fromkeys(LIBRARIES[row["optimizer"]] for row in self.rows if row["optimizer"] in LIBRARIES)
+        deciding = ("tune-regimes", "torch", *used)
+        changed = [name for name in deciding if then.get(name, now.get(name)) != now.get(name)]
         return [
             f"{self.trial_id} was trained with {name} {then[name]}, not {now.get(name)}: its epochs are trained again"
             for name in changed
