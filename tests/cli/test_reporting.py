@@ -41,7 +41,12 @@ class PretendedReport:
 @pytest.fixture
 def pretended(monkeypatch):
     report = PretendedReport()
-    monkeypatch.setattr(analysis, "analyse", lambda results: report, raising=False)
+
+    def analyse(results, others):
+        report.others = [other.storage.path() for other in others]
+        return report
+
+    monkeypatch.setattr(analysis, "analyse", analyse, raising=False)
     return report
 
 
@@ -54,6 +59,13 @@ def test_a_report_prints_verdicts_with_their_grounds_and_the_paths(pretended, co
     assert "below lr 0.1" in lines
     assert f"{complete.folder}/report/figure.png" in lines
     assert f"trials  {complete.folder}/trials" in lines
+
+
+def test_a_report_takes_in_other_studies(pretended, complete, command):
+    command("report", complete.folder)
+    assert pretended.others == []
+    command("report", complete.folder, "--with", complete.folder, "--with", complete.folder)
+    assert pretended.others == [str(complete.folder)] * 2
 
 
 def test_a_report_goes_where_it_is_told(pretended, complete, command, tmp_path):
@@ -69,7 +81,7 @@ def test_a_report_as_json_holds_verdicts_and_paths(pretended, complete, command_
 
 
 def test_a_study_with_nothing_to_report_is_a_mistake(monkeypatch, stored, command):
-    def refuse(results):
+    def refuse(results, others):
         raise StudyError("a report needs a trial that has ended")
 
     monkeypatch.setattr(analysis, "analyse", refuse, raising=False)

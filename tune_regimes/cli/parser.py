@@ -180,6 +180,8 @@ def _add_report(command: _Command) -> None:
     parser = command("report", "reporting:report", "draw the figures of a study and judge its claims")
     _add_path(parser)
     parser.add_argument("--output", metavar="DIR", help="folder of the report (default: PATH/report)")
+    others = "a study on another task or of its family, for claims about several; again for a further one"
+    parser.add_argument("--with", dest="others", action="append", default=[], metavar="PATH", help=others)
 
 
 def _add_theory(command: _Command) -> None:

@@ -25,7 +25,7 @@ def report(args: Namespace) -> int:
     from analysis import analyse
     from tune_regimes.results import Results
 
-    found = analyse(Results.load(args.path))
+    found = analyse(Results.load(args.path), [Results.load(path) for path in args.others])
     paths = found.write(args.output or located(args.path, "report"))
     if args.json:
         verdicts = [asdict(verdict) for verdict in found.verdicts]
