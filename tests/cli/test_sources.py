@@ -134,7 +134,7 @@ def test_a_study_started_by_a_script_is_resumed_by_the_script():
         ("my_module:", None, {}, "has no ''"),
         ("my_module:number", None, {}, "must be a Study, or a function that returns one; got int"),
         ("my_module:no_study", None, {}, "must be a Study, or a function that returns one; got int"),
-        ("my_module:study", "smoke", {}, "takes --name, --samples, --seeds, --scheduler, .*, --cost; got --scale"),
+        ("my_module:study", "smoke", {}, "takes --name, --samples, --seeds, --scheduler, .*, --probe; got --scale"),
         ("my_module:scaled", None, {"data": "/d"}, "takes --epochs, --model, --scale, --name, .*; got --data"),
         ("my_module:needs", None, {}, "needs --data; got nothing"),
     ],

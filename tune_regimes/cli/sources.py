@@ -5,7 +5,9 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
 from inspect import Parameter, signature
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from tune_regimes.errors import StudyError
@@ -17,6 +19,8 @@ CHANGEABLE = ("name", "samples", "seeds", "scheduler", "searcher", "cost", "prob
 """Options that any study takes, whether or not what builds it does: they are arguments of `Study` itself."""
 
 Options = Mapping[str, Any]
+_FLAGS = {"probes": "--probe"}
+"""Options that may be given again and again are called by one of what they gather."""
 _NAMED = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
 
 
@@ -25,7 +29,8 @@ def build(source: str, scale: str | None, options: Options) -> "Study":
 
     Args:
         source: A name of the catalogue, or ``"module:attribute"`` of a `Study` or of a function that returns one; the
-            working directory is searched for the module first.
+            working directory is searched for the module first. The module may be given as a file, ``"path.py"``; its
+            attribute is ``study`` unless another is named.
         scale: Name of a scale, or None for the study's own default.
         options: Options given by the user, by name.
 
@@ -35,6 +40,9 @@ def build(source: str, scale: str | None, options: Options) -> "Study":
     Raises:
         UsageError: For an unknown study, scale or option, or a module that cannot be imported.
     """
+    if source.partition(":")[0].endswith(".py"):
+        file, _, attribute = source.partition(":")
+        return _from_module(f"{os.path.abspath(os.path.expanduser(file))}:{attribute or 'study'}", scale, options)
     if ":" in source:
         return _from_module(source, scale, options)
     from search_spaces.catalogue import OPTIONS, find_study
@@ -67,7 +75,7 @@ def rebuild(spec: Mapping[str, Any], where: str, options: Options) -> "Study":
 def _from_module(source: str, scale: str | None, options: Options) -> "Study":
     from tune_regimes.search import Study
 
-    found = _imported(source)
+    found = _attribute(source)
     if isinstance(found, Study):
         own, changes = _divided(source, options if scale is None else {**options, "scale": scale}, ())
         built = found
@@ -84,22 +92,46 @@ def _from_module(source: str, scale: str | None, options: Options) -> "Study":
     return _changed(built, changes)
 
 
-def _imported(source: str) -> Any:
+def _attribute(source: str) -> Any:
     module, _, attribute = source.partition(":")
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
-    try:
-        found: Any = import_module(module)
-    except Exception as error:
-        raise StudyError(
-            f"a study is module:attribute of a module that can be imported; importing {module!r} failed: "
-            f"{_explained(error)}; run the command in the module's folder, or install the module"
-        ) from error
+    found: Any = imported(module)
     for part in attribute.split("."):
         if not hasattr(found, part):
             raise StudyError(f"module {module!r} has no {attribute!r}; it has {', '.join(_studies_of(found))}")
         found = getattr(found, part)
     return found
+
+
+def imported(module: str) -> ModuleType:
+    """A user's module; the working directory is searched first.
+
+    Args:
+        module: Its name, or the path of its file.
+
+    Raises:
+        StudyError: It cannot be imported.
+    """
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    try:
+        return _executed(module) if module.endswith(".py") else import_module(module)
+    except Exception as error:
+        raise StudyError(
+            f"a study is module:attribute of a module that can be imported; importing {module!r} failed: "
+            f"{_explained(error)}; run the command in the module's folder, or install the module"
+        ) from error
+
+
+def _executed(path: str) -> ModuleType:
+    """The module in a file, which may import its neighbours; it enters no table of modules under its plain name."""
+    if os.path.dirname(path) not in sys.path:
+        sys.path.insert(0, os.path.dirname(path))
+    spec = spec_from_file_location(os.path.basename(path).removesuffix(".py"), path)
+    assert spec is not None
+    assert spec.loader is not None
+    made = module_from_spec(spec)
+    spec.loader.exec_module(made)
+    return made
 
 
 def _studies_of(module: Any) -> Iterable[str]:
@@ -146,4 +178,4 @@ def _changed(study: "Study", changes: Options) -> "Study":
 
 
 def _flags(names: Iterable[str]) -> str:
-    return ", ".join(f"--{name.replace('_', '-')}" for name in names) or "nothing"
+    return ", ".join(_FLAGS.get(name, f"--{name.replace('_', '-')}") for name in names) or "nothing"
