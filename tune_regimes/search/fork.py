@@ -45,6 +45,7 @@ def fork_trial(
     options: Mapping[str, Any],
     *,
     task: TaskSpec | None = None,
+    probes: "Sequence[Probe] | None" = None,
     on_progress: Show | None = None,
 ) -> str:
     """Fork a trial; `Study.fork` says what that means.
@@ -56,6 +57,7 @@ def fork_trial(
         tail: What follows.
         options: Of `RunOptions`; resources that are left out are those with which the study was begun.
         task: The study's task; None builds it as ``study.json`` says.
+        probes: The study's probes; None for those that ``study.json`` names.
         on_progress: Called about twice a second.
 
     Returns:
@@ -72,7 +74,7 @@ def fork_trial(
     with prepared(task, folder, asked.run):
         point = _next_point(folder, asked.study) if before is None else int(before["point"])
         spec = TrialSpec(point, asked.original.seed, asked.config, asked.policy, branches=(at_epoch,))
-        search = _search(asked, folder, task, spec)
+        search = _search(asked, folder, task, tuple(_named(asked.study) if probes is None else probes), spec)
         with _claimed(search.job, folder, spec):
             fit(search, on_progress)
     return spec.trial_id
@@ -151,7 +153,7 @@ def _next_point(folder: Storage, study: Row) -> int:
     return max(int(study.get("trials", 0)) // seeds, *(point + 1 for point in stored), 0)
 
 
-def _search(asked: Request, folder: Storage, task: TaskSpec, spec: TrialSpec) -> Search:
+def _search(asked: Request, folder: Storage, task: TaskSpec, probes: "tuple[Probe, ...]", spec: TrialSpec) -> Search:
     study, run = asked.study, asked.run
     # The fork claims states in a name of its own: the study may be running, or need its states for a resume.
     states = StudyStates(f"{study['name']}.{spec.trial_id}", folder, run)
@@ -163,7 +165,7 @@ def _search(asked: Request, folder: Storage, task: TaskSpec, spec: TrialSpec) ->
         task=task,
         metric=study["metric"],
         mode=study["mode"],
-        probes=_probes(study),
+        probes=probes,
         keep_every=run.keep_every or 0,
         report_every=REPORT_EVERY,
     )
@@ -182,12 +184,13 @@ def _search(asked: Request, folder: Storage, task: TaskSpec, spec: TrialSpec) ->
     )
 
 
-def _probes(study: Row) -> "tuple[Probe, ...]":
+def _named(study: Row) -> "list[Probe]":
+    """The probes that ``study.json`` names; UsageError for one that is not of this package."""
     if not study.get("probes"):
-        return ()
+        return []
     from tune_regimes.probes import probe_from_dict
 
-    return tuple(probe_from_dict(values) for values in study["probes"])
+    return [probe_from_dict(values) for values in study["probes"]]
 
 
 @contextmanager

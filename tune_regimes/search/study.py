@@ -306,7 +306,9 @@ class Study:
             raise StudyError("a fork needs the storage of the study, which has not run here; got None: give storage")
         folder = Storage(storage).child(self.name)
         check_same(read_spec(folder), self.spec(), str(folder))
-        fork_trial(folder, trial_id, at_epoch, tail, options, task=self.task, on_progress=on_progress)
+        fork_trial(
+            folder, trial_id, at_epoch, tail, options, task=self.task, probes=self.probes, on_progress=on_progress
+        )
         return Results.load(folder.uri)
 
 
