@@ -57,13 +57,13 @@ def test_snapshots_are_the_states_of_the_training_bit_for_bit(cnn_task: Task) ->
 
 
 def test_a_policy_that_reacts_is_followed(mlp_task: Task) -> None:
-    policy = Plateau(Phase(lr=3.0, epochs=4), patience=0, factor=0.01)
+    policy = Plateau(Phase(lr=30.0, epochs=4), patience=0, factor=0.01)
     found = snapshots(mlp_task, policy, 0, (1, 4), numerics=ONE)
     trajectory, state = Trajectory(mlp_task, seed=0, numerics=ONE), policy.start()
     for _ in range(4):
         settings = policy.settings(state, trajectory.steps_per_epoch)
         state = policy.observe(state, trajectory.advance(settings))
-    assert settings.lr < 3.0
+    assert settings.lr < 30.0
     assert torch.equal(found[-1]["model"]["0.weight"], trajectory.model.state_dict()["0.weight"])
 
 

@@ -33,8 +33,8 @@ def invariant_groups(moment: Moment) -> Groups:
     """The groups of parameters whose common scale leaves the outputs as they are, in the order of the model.
 
     A property of the task: it is looked for once, on a model that is made anew, in float64, and remembered for as long
-    as the task object lives. That costs a backward pass on eight examples for each trained tensor, and while it runs two
-    more copies of the model, one of them in float64. See `tune_regimes.tasks.scale_invariance.scale_invariance`.
+    as the task object lives. That costs a backward pass on eight examples for each trained tensor, and while it runs
+    two more copies of the model, one of them in float64. See `tune_regimes.tasks.scale_invariance.scale_invariance`.
 
     Args:
         moment: Any moment of a training of the task.
