@@ -11,6 +11,21 @@ import pandas as pd
 from scipy import stats
 
 from analysis.statistics import Array
+from tune_regimes.results.curves import by_momentum, first_settings, loss_curves
+
+__all__ = [
+    "CONFIG",
+    "by_momentum",
+    "by_seed",
+    "configs",
+    "distances",
+    "first_settings",
+    "loss_curves",
+    "mean_curves",
+    "points",
+    "seed_distance",
+    "status_counts",
+]
 
 CONFIG = "config."
 
@@ -49,28 +64,6 @@ def points(trials: pd.DataFrame, metric: str = "test_accuracy") -> pd.DataFrame:
 def status_counts(trials: pd.DataFrame) -> dict[str, int]:
     """How many trials ended in which way, the most frequent first."""
     return {str(status): int(count) for status, count in trials["status"].value_counts().items()}
-
-
-def first_settings(trials: pd.DataFrame, epochs: pd.DataFrame) -> pd.DataFrame:
-    """Learning rate, momentum and step size of each point's first epoch, as trained.
-
-    Columns: ``lr``, ``momentum``, ``step_size`` = lr / (1 - momentum); points without an epoch are left out.
-    """
-    first = epochs.loc[epochs["epoch"] == 1, ["trial_id", "lr", "momentum"]]
-    settings = trials[["trial_id", "point"]].merge(first, on="trial_id").groupby("point")[["lr", "momentum"]].first()
-    return settings.assign(step_size=settings["lr"] / (1 - settings["momentum"]))
-
-
-def by_momentum(table: pd.DataFrame) -> dict[float, pd.DataFrame]:
-    """The parts of a table with one ``momentum`` each, the smallest momentum first."""
-    return {cast(float, momentum): part for momentum, part in table.groupby("momentum")}
-
-
-def loss_curves(trials: pd.DataFrame, epochs: pd.DataFrame, column: str = "train_loss") -> pd.DataFrame:
-    """A column of the epochs of every completed trial: rows (point, seed), columns epoch 1, 2, ..."""
-    done = trials.loc[trials["status"] == "completed", ["trial_id", "point", "seed"]]
-    rows = epochs.merge(done, on="trial_id")
-    return rows.set_index(["point", "seed", "epoch"])[column].astype(float).unstack("epoch")
 
 
 def mean_curves(trials: pd.DataFrame, epochs: pd.DataFrame, most_epochs: int | None = None) -> pd.DataFrame:

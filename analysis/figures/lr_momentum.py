@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from analysis.figures.style import COLORS, GREY, MARKERS, in_percent, in_whole, log_y, panels, say, styled
 from analysis.lr_momentum import best_points, sound_points, sweep_table
 from analysis.matching import Sweep, match
-from analysis.regimes import FALLING, locate_regimes
+from analysis.regimes import FALLING, describe_runs, locate_regimes
 from analysis.tables import by_momentum, by_seed, loss_curves
 
 STEP_SIZE = "step size: learning rate / (1 - momentum)"
@@ -86,12 +86,14 @@ def matched_lrs(curves: Mapping[float, Sweep], yardstick: float) -> Figure:
 
 
 @styled
-def located_regimes(trials: pd.DataFrame, epochs: pd.DataFrame) -> Figure:
+def located_regimes(trials: pd.DataFrame, epochs: pd.DataFrame, warm_up: int = 0) -> Figure:
     """What locates the regimes: last training loss and share of falling epochs over the step size, a line per momentum.
 
-    Vertical lines mark the regimes A (dashed) and B (dotted) of each momentum.
+    Vertical lines mark the regimes A (dashed) and B (dotted) of each momentum. The first ``warm_up`` epochs are common
+    to all points and count for neither.
     """
-    table, regimes = sweep_table(trials, epochs), locate_regimes(trials, epochs)
+    table = describe_runs(trials, epochs, warm_up).sort_values(["momentum", "lr"], kind="stable")
+    regimes = locate_regimes(trials, epochs, warm_up)
     figure, (upper, lower) = panels(2, 1, (7.0, 6.4), sharex=True)
     for number, (momentum, part) in enumerate(by_momentum(table).items()):
         look: dict[str, Any] = {"color": COLORS[number], "marker": MARKERS[number], "ms": 5}
