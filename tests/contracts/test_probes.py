@@ -101,7 +101,7 @@ def run(job: Job, spec: TrialSpec) -> list[Record]:
 
 def other_tail(spec: TrialSpec) -> TrialSpec:
     small = tr.Phase(lr=0.02, momentum=0.9)
-    schedule = tr.two_phase(epochs=4, transition_epoch=2, large=SCHEDULE.phases[0], small=small)
+    schedule = tr.two_phase(epochs=4, transition_epoch=2, large=replace(SCHEDULE.phases[0], epochs=None), small=small)
     return replace(spec, point=1, schedule=schedule)
 
 
