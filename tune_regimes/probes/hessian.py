@@ -160,14 +160,14 @@ def spectrum_ends(
         tolerance: |H v - h v| / |h| up to which (h, v) is an eigenpair. The error of h is at most that much of it, and
             about its square where the next eigenvalue is not near.
         iterations: Restarts of Lanczos, each of about ``basis / 2`` products after the first ``basis``.
-        basis: Lanczos vectors, each of 8 D bytes; None for ``max(2 top + 1, 8)``.
+        basis: Lanczos vectors, each of 8 D bytes; None for ``max(2 top + 1, 5)``.
 
     Raises:
         UsageError: Fewer than one eigenvalue, or as many as there are dimensions and more.
     """
     if not 1 <= top < max(hessian.dimension, 2):
         raise UsageError(f"top must lie in 1..{hessian.dimension - 1} for {hessian.dimension} parameters, got {top}")
-    size = min(max(2 * top + 1, 8) if basis is None else max(basis, top + 1), hessian.dimension)
+    size = min(max(2 * top + 1, 5) if basis is None else max(basis, top + 1), hessian.dimension)
     try:
         if hessian.dimension <= max(_DENSE, size):
             return _dense(hessian, top)
