@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.style import COLORS, GREY, frame, in_percent, in_whole, panels, say, styled
+from analysis.figures.style import COLORS, GREY, in_percent, in_whole, panels, say, styled
 
 PANELS: Mapping[str, tuple[str, str]] = {
     "test_accuracy": ("test accuracy (%)", "percent"),
@@ -16,8 +16,8 @@ PANELS: Mapping[str, tuple[str, str]] = {
     "weight_norm": ("norm of the weights", "log"),
     "effective_lr": ("effective learning rate", "log"),
     "train_loss": ("training loss (nats)", "log"),
-    "test_error": ("test error (%)", "percent error"),
-    "train_error": ("training error (%)", "percent error"),
+    "test_error": ("test error (%)", "percent"),
+    "train_error": ("training error (%)", "percent"),
 }
 """What can be drawn: its axis label, and how its axis runs."""
 FOUR = ("test_accuracy", "train_accuracy", "weight_norm", "effective_lr")
@@ -74,9 +74,6 @@ def _draw(axis: Axes, rows: pd.DataFrame, by: str, names: Mapping[str, str], col
         say(axis, "nothing recorded")
     elif kind == "log":
         axis.set_yscale("log")
-    elif kind == "percent":
-        in_percent(axis.yaxis)
-        frame(axis, rows[column])
     else:
         in_percent(axis.yaxis)
 
