@@ -81,7 +81,7 @@ def analyse_predictions(results: "Results", others: "Sequence[Results]" = ()) ->
     """P4-17, P4-11, P4-12 and P4-18, with Fig. 3."""
     own = searched(results)
     rows = courses(own.trials, own.epochs)
-    predicted = predictions.read_predictions(own.storage, own.trials)
+    predicted = predictions.read_predictions(own.trials, own.spectra)
     errors = {each.epoch: predictions.error_means(rows, each.epoch) for each in predicted}
     marks = [first - 1 for first, _ in stretches(rows)[1:]] if len(rows) else []
     drawn = course_figure(with_errors(rows), predictions.BY, FIG_3, ("test_error", "train_error"), marks)

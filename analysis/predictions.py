@@ -1,12 +1,10 @@
 """Claims P4-17, P4-11, P4-12 and P4-18 on the study ``predictions``: schedules that meet predict alike.
 
-Errors come from the epochs table. Predictions are no part of a study's tables: ``python -m analysis.recompute STUDY``
-trains its runs once more, which gives the same weights, and leaves their predictions in ``predictions/``.
+Errors come from the epochs table, predictions from the spectra: the study's probe ``predictions`` leaves them there.
 
 Source: Li, Lyu and Arora, 2020, Sec. 6.1, Fig. 3, Conjectures 5.3 and 5.4.
 """
 
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
@@ -20,10 +18,9 @@ from analysis.groups import all_alike, together
 from analysis.statistics import ALPHA, MARGIN, Array
 from analysis.total_variation import Predictions, distances_between, distances_within, excess
 from analysis.verdicts import UNDECIDED, Quantity, Verdict, judge_all, judge_equivalence, judge_interval
-from tune_regimes.storage import Storage
 
 BY = "config.schedule"
-FOLDER = "predictions"
+SPECTRUM = "predicted_class"
 MARGIN_OF_DISTANCE = 0.02
 """Total variation that counts as none, beyond that between runs of one schedule."""
 FEWEST = 8
@@ -56,23 +53,17 @@ class Predicted:
         return [2**power for power in range(1, 12) if 2**power < most] + [most]
 
 
-def read_predictions(storage: Storage, trials: pd.DataFrame) -> list[Predicted]:
-    """The predictions that ``analysis.recompute`` left in a study's folder, by epoch; none where it left none."""
-    done = trials[trials["status"] == "completed"]
-    tables = [
-        pd.read_parquet(io.BytesIO(storage.read(f"{FOLDER}/{row.trial_id}.parquet"))).assign(schedule=row.schedule)
-        for row in done[["trial_id", BY]].rename(columns={BY: "schedule"}).itertuples()
-        if storage.exists(f"{FOLDER}/{row.trial_id}.parquet")
-    ]
-    if not tables:
-        return []
-    every = pd.concat(tables)
-    return [_predicted(int(epoch), int(every["prediction"].max()) + 1, part) for epoch, part in every.groupby("epoch")]
+def read_predictions(trials: pd.DataFrame, spectra: pd.DataFrame) -> list[Predicted]:
+    """The predictions of the completed runs, by epoch; none where no probe looked at them."""
+    done = trials[trials["status"] == "completed"][["trial_id", BY]].rename(columns={BY: "schedule"})
+    every = spectra[spectra["name"] == SPECTRUM].merge(done, on="trial_id")
+    classes = 0 if every.empty else int(every["value"].max()) + 1
+    return [_predicted(int(epoch), classes, part) for epoch, part in every.groupby("epoch")]
 
 
 def _predicted(epoch: int, classes: int, table: pd.DataFrame) -> Predicted:
     by_schedule = {
-        str(schedule): part.pivot(index="trial_id", columns="example", values="prediction").to_numpy(np.int64)
+        str(schedule): part.pivot(index="trial_id", columns="index", values="value").to_numpy(np.int64)
         for schedule, part in table.groupby("schedule")
     }
     return Predicted(epoch, max(classes, 2), by_schedule)
@@ -120,7 +111,7 @@ def same_predictions(claim: str, statement: str, predicted: Predicted | None) ->
     test = EXCESS.format(MARGIN_OF_DISTANCE)
     n = {name: len(runs) for name, runs in predicted.by_schedule.items()} if predicted else {}
     if predicted is None or len(n) < 2:
-        note = "predictions are missing: run python -m analysis.recompute on the study's folder first"
+        note = "predictions are missing: run the study with --probe predictions"
         return Verdict(claim, statement, UNDECIDED, test, n=n, note=note)
     if min(n.values()) < FEWEST:
         return Verdict(claim, statement, UNDECIDED, test, n=n, note=f"at least {FEWEST} runs of each are needed")

@@ -60,6 +60,7 @@ def build(name: str, scale: Scale, *, kind: str, study: str = "", origin: dict[s
         space={setting: tune.grid_search(list(each)) for setting, each in values.items()},
         samples=scale.samples,
         seeds=scale.seeds,
+        probes=[points.prediction_probe(scale.epochs)] if kind == "predictions" else [],
         origin=origin,
     )
 

@@ -150,6 +150,16 @@ def prediction_schedule(config: Config, *, rates: Rates, epochs: int) -> Schedul
     return figure_3(config["schedule"], epochs=epochs, unit=epochs // FIG_3_UNITS, lr=lr, weight_decay=decay)
 
 
+def prediction_probe(epochs: int) -> str:
+    """What looks at the predictions of Fig. 3b: after the epoch before the fine-tuning, and after the last.
+
+    Examples:
+        >>> prediction_probe(200)
+        'predictions:at=120+200'
+    """
+    return f"predictions:at={3 * (epochs // FIG_3_UNITS)}+{epochs}"
+
+
 def labels(name: str, epochs: int) -> list[str]:
     """The labels of Fig. 2a at a scale: the baseline first, then a small learning rate from the start.
 

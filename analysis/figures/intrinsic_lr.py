@@ -50,7 +50,7 @@ def prediction_distances(predicted: Sequence[Predicted], errors: Mapping[int, Ma
     """
     figure, axes = panels(1, max(1, len(predicted)), (5.2 * max(1, len(predicted)), 4.6), sharey=True)
     if not predicted:
-        say(axes[0], "no predictions: run python -m analysis.recompute first")
+        say(axes[0], "no predictions: run with --probe predictions")
     for axis, each in zip(axes, predicted, strict=False):
         _draw_distances(axis, each, errors.get(each.epoch, {}))
         axis.set_title(f"after {each.epoch} epochs")

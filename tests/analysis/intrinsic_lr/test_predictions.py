@@ -1,4 +1,3 @@
-import io
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +9,6 @@ from analysis.effective_lr import courses
 from analysis.predictions import Predicted, claims, distance_curves, error_means, read_predictions
 from analysis.verdicts import Verdict
 from search_spaces.intrinsic_lr_points import SMOKE, prediction_schedule
-from tune_regimes.results import Storage
 
 NAMES = ("const", "lr_decay", "wd_decay")
 POINTS = [({"schedule": name}, prediction_schedule({"schedule": name}, rates=SMOKE, epochs=20)) for name in NAMES]
@@ -50,7 +48,7 @@ def test_one_that_predicts_otherwise_refutes_its_conjecture_only(tables: Any) ->
 def test_few_runs_or_none_leave_it_undecided(tables: Any) -> None:
     found = verdicts(tables, predicted(12, runs=4))
     assert (found["P4-11"].verdict, found["P4-11"].note) == ("undecided", "at least 8 runs of each are needed")
-    assert (found["P4-12"].verdict, "analysis.recompute" in found["P4-12"].note) == ("undecided", True)
+    assert (found["P4-12"].verdict, "--probe predictions" in found["P4-12"].note) == ("undecided", True)
     assert verdicts(tables)["P4-18"].verdict == "undecided"
 
 
@@ -89,14 +87,16 @@ def test_curves_go_to_all_runs_between_schedules_and_to_half_within(tables: Any)
     assert (np.diff(curves["const - lr_decay"][1]) < 0).all()
 
 
-def test_stored_predictions_are_read_by_epoch_and_schedule(tables: Any, tmp_path: Any) -> None:
-    trials, storage = tables[0], Storage(tmp_path)
-    assert read_predictions(storage, trials) == []
-    for number, trial in enumerate(trials["trial_id"]):
-        table = pd.DataFrame({"epoch": [12, 12, 20, 20], "example": [0, 1, 0, 1], "prediction": [0, number, 1, 2]})
-        buffer = io.BytesIO()
-        table.assign(trial_id=trial).to_parquet(buffer)
-        storage.write(f"predictions/{trial}.parquet", buffer.getvalue())
-    first, second = read_predictions(storage, trials.assign(status=["failed"] + ["completed"] * (len(trials) - 1)))
+def test_predictions_are_read_from_the_spectra_by_epoch_and_schedule(tables: Any) -> None:
+    trials = tables[0]
+    parts = [
+        pd.DataFrame({"epoch": epoch, "name": "predicted_class", "index": [0, 1], "value": values, "trial_id": trial})
+        for number, trial in enumerate(trials["trial_id"])
+        for epoch, values in ((12, [0.0, number]), (20, [1.0, 2.0]))
+    ]
+    others = pd.DataFrame({"epoch": [12], "name": "hessian", "index": [0], "value": [3.5], "trial_id": ["00000-s1"]})
+    spectra = pd.concat([*parts, others])
+    assert read_predictions(trials, spectra.iloc[:0]) == []
+    first, second = read_predictions(trials.assign(status=["failed"] + ["completed"] * (len(trials) - 1)), spectra)
     assert (first.epoch, second.epoch, first.classes) == (12, 20, 18)
     assert first.by_schedule["const"].tolist() == [[0, number] for number in range(1, 6)]
