@@ -1,4 +1,4 @@
-"""What is predicted is read off in the order of the test set, and compared with the baseline that it needs."""
+"""What is predicted is read off in the order of the test set."""
 
 import math
 
@@ -13,10 +13,6 @@ from tune_regimes.probes.predictions import Predictions, predicted_classes
 from tune_regimes.schedule import Settings
 from tune_regimes.tasks import Task
 from tune_regimes.training import Numerics, Trajectory
-
-
-def drawn(shares: list[float], runs: int, examples: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).choice(len(shares), size=(runs, examples), p=shares)
 
 
 def test_the_classes_are_those_of_the_evaluation_in_its_order(cnn_task: Task) -> None:
