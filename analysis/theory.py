@@ -14,7 +14,15 @@ from analysis.statistics import Effect
 from analysis.verdicts import DOES_NOT_HOLD, HOLDS, Quantity, Verdict
 from tune_regimes.errors import TheoryError
 
-MODULES = ("noisy_quadratic", "saturation_rule", "velocity_model", "ill_conditioned", "incremental_descent", "toy_loss")
+MODULES = (
+    "noisy_quadratic",
+    "saturation_rule",
+    "velocity_model",
+    "ill_conditioned",
+    "incremental_descent",
+    "toy_loss",
+    "settling",
+)
 """Modules of this package with ``EXPERIMENTS``."""
 
 
