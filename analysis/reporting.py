@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tune_regimes.results import Results
 
-PAPERS = ("two_regimes", "autodrop", "intrinsic_lr", "sgdl", "second_phase")
+PAPERS = ("two_regimes", "autodrop", "intrinsic_lr", "sgdl", "second_phase", "break_even")
 """Modules of this package that judge the studies of a paper; each has ``analyse`` and ``STUDIES``."""
 
 

@@ -13,7 +13,7 @@ from tune_regimes.errors import StudyError
 if TYPE_CHECKING:
     from tune_regimes.search import Study
 
-PAPERS = ("two_regimes", "autodrop", "intrinsic_lr", "sgdl", "second_phase")
+PAPERS = ("two_regimes", "autodrop", "intrinsic_lr", "sgdl", "second_phase", "break_even")
 """Modules of this package, one per paper; each has ``STUDIES``, its entries by short name."""
 
 OPTIONS: Mapping[str, str] = {
