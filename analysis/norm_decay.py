@@ -134,8 +134,8 @@ def two_stages() -> Verdict:
 
 
 def two_stages_shorten(factor: float = FACTOR, points: int = 200) -> Verdict:
-    """P4-29b: a first stage at K lr is faster wherever gamma_0 is larger than K, within the tolerance."""
-    statement = f"A first stage at {factor:g} lr makes settling faster wherever gamma_0 is above K"
+    """P4-29b: a first stage at K lr is faster wherever gamma_0 is above K, but for the tolerance."""
+    statement = f"A first stage at {factor:g} lr makes settling faster wherever gamma_0 is above 1.1 K"
     edge = factor * (1 + _process(1e2).tolerance)
     starts = np.geomspace(edge * 1.001, 1e16, points)
     saved = np.array([_process(start).direct() - sum(_process(start).two_stage(factor)) for start in starts.tolist()])
