@@ -113,15 +113,16 @@ def near_two_over_lr(trials: pd.DataFrame, rows: pd.DataFrame) -> tuple[Verdict,
     runs, setting = describe_runs(trials, rows), varied(trials)
     largest = setting == "batch_size"
     kept = runs[runs["arm"] == runs["arm"].max()] if largest else runs
+    asked = trials[trials["config.batch_size"] == trials["config.batch_size"].max()] if largest else trials
     where = "for the largest batch" if largest else "at each learning rate"
     return (
-        _near("P3-11", f"max lambda_H^1 is within a factor of {FACTOR:g} of 2 / lr {where}", kept, HESSIAN, trials),
+        _near("P3-11", f"max lambda_H^1 is within a factor of {FACTOR:g} of 2 / lr {where}", kept, HESSIAN, asked),
         _near(
             "P3-11b",
             f"Behind the break-even point the median of lambda_H^1 is within a factor of {FACTOR:g} of 2 / lr {where}",
             kept,
             f"{HESSIAN}.behind",
-            trials,
+            asked,
         ),
     )
 
@@ -188,5 +189,5 @@ def _below(shares: pd.Series, share: float) -> Effect:
 
 
 def _rising(runs: pd.DataFrame, column: str) -> str:
-    last = int((runs[f"{column}.epoch"] == runs["epochs"]).sum())
+    last = int((runs[f"{column}.epoch"] == runs["looked"]).sum())
     return f"at the last look in {last} of {len(runs)} runs" if last else ""

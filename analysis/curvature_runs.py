@@ -77,15 +77,15 @@ def describe_runs(trials: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     Columns: ``arm``, ``seed``, ``lr`` (the first); of each of `MEASURED` the maximum, ``<name>.epoch`` and
     ``<name>.accuracy``, the epoch and the training accuracy there, ``<name>.even``, its value at the break-even point,
     and ``<name>.behind``, its median from there on; ``even``, the first epoch at which Eq. 1 is not met, NaN where it
-    always is; ``epochs``.
+    always is; ``epochs``; ``looked``, the last epoch in which a probe looked.
     """
     runs = [_of_run(part) for _, part in looks(trials, rows).groupby("trial_id")]
     extra = [f"{name}.{what}" for name in MEASURED for what in ("epoch", "accuracy", "even", "behind")]
-    return pd.DataFrame(runs, columns=["arm", "seed", "lr", "epochs", "even", *MEASURED, *extra], dtype=float)
+    return pd.DataFrame(runs, columns=["arm", "seed", "lr", "epochs", "looked", "even", *MEASURED, *extra], dtype=float)
 
 
 def accuracy_threshold(seen: pd.DataFrame) -> float:
-    """The training accuracy at which runs are compared: a multiple of 5 % that each of them reaches, at most 65 %.
+    """The training accuracy at which runs are compared: a multiple of 5 % that each has at a look, at most 65 %.
 
     The paper picks its thresholds by hand.
 
@@ -93,18 +93,20 @@ def accuracy_threshold(seen: pd.DataFrame) -> float:
         seen: From :func:`looks`.
 
     Examples:
-        >>> accuracy_threshold(pd.DataFrame({"trial_id": ["a", "a", "b"], "train_accuracy": [0.3, 0.99, 0.58]}))
+        >>> seen = pd.DataFrame({"trial_id": ["a", "a", "b"], "train_accuracy": [0.3, 0.99, 0.58]})
+        >>> accuracy_threshold(seen.assign(covariance_largest=1.0))
         0.55
     """
-    if seen.empty:
+    known = seen[seen[LARGEST].notna()]
+    if known.empty:
         return float("nan")
-    reached = float(seen.groupby("trial_id")["train_accuracy"].max().min())
+    reached = float(known.groupby("trial_id")["train_accuracy"].max().min())
     return round(min(MOST_ACCURACY, np.floor(reached / STEP + 1e-9) * STEP), 10)
 
 
 def at_accuracy(seen: pd.DataFrame, threshold: float) -> pd.DataFrame:
-    """The first look of each run at which its training accuracy is at the threshold or above."""
-    above = seen[seen["train_accuracy"] >= threshold]
+    """The first epoch of each run, of those in which a probe looked, that has the training accuracy or a higher one."""
+    above = seen[(seen["train_accuracy"] >= threshold) & seen[LARGEST].notna()]
     return above.groupby("trial_id").head(1)
 
 
@@ -131,6 +133,7 @@ def _of_run(run: pd.DataFrame) -> dict[str, float]:
     even = unstable.iloc[0] if len(unstable) else None
     found = {name: float(first[name]) for name in ("arm", "seed", "lr")}
     found |= {"epochs": float(run["epoch"].max()), "even": float("nan") if even is None else float(even["epoch"])}
+    found["looked"] = float(run.loc[run[LARGEST].notna(), "epoch"].max())
     for name in MEASURED:
         known = run[name].dropna()
         top = run.loc[cast(int, known.idxmax())] if len(known) else None

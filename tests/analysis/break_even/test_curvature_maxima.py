@@ -108,7 +108,8 @@ def test_the_largest_curvature_is_compared_with_two_over_lr(curved: Callable, fa
 def test_for_batch_sizes_the_largest_alone_is_compared(curved: Callable) -> None:
     powers = {LARGEST: -1.0, TRACE: -1.0, RATIO: 0.1, HESSIAN: -1.0}
     trials, epochs = curved([{"batch_size": size} for size in (1, 20)], powers=powers, lr=0.05)
-    assert near_two_over_lr(trials, epochs)[0].verdict == "holds"
+    verdict = near_two_over_lr(trials, epochs)[0]
+    assert (verdict.verdict, verdict.n) == ("holds", {"runs": 3, "values": 1, "seeds": 3})
 
 
 def test_the_median_behind_the_break_even_point_is_measured(curved: Callable) -> None:
@@ -136,6 +137,17 @@ def test_runs_are_compared_where_they_are_equally_accurate(curved: Callable) -> 
     slow = epochs["lr"] == 0.03
     epochs.loc[slow, "train_accuracy"] *= 0.5
     assert accuracy_threshold(looks(trials, epochs)) == pytest.approx(0.45)
+
+
+def test_epochs_without_a_look_are_passed_over(curved: Callable) -> None:
+    trials, epochs = curved(LRS, top=lambda config: 20.0)
+    seldom = epochs["epoch"] % 2 == 1
+    measured = [LARGEST, RATIO, TRACE, HESSIAN, STABILITY]
+    epochs[measured] = epochs[measured].where(seldom)
+    assert set(describe_runs(trials, epochs)["looked"]) == {19.0}
+    assert conjectures(trials, epochs, NUMBERS)[0].note == "at the last look in 9 of 9 runs"
+    verdict = at_equal_accuracy({LARGEST: "P3-09"}, trials, epochs)[0]
+    assert (verdict.verdict, verdict.n["runs"]) == ("holds", 9)
 
 
 def test_tables_without_runs_are_undecided(curved: Callable) -> None:
