@@ -101,7 +101,7 @@ def accuracy_threshold(seen: pd.DataFrame) -> float:
     if known.empty:
         return float("nan")
     reached = float(known.groupby("trial_id")["train_accuracy"].max().min())
-    return round(min(MOST_ACCURACY, np.floor(reached / STEP + 1e-9) * STEP), 10)
+    return round(min(MOST_ACCURACY, float(np.floor(reached / STEP + 1e-9)) * STEP), 10)
 
 
 def at_accuracy(seen: pd.DataFrame, threshold: float) -> pd.DataFrame:
