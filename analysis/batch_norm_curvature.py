@@ -72,11 +72,7 @@ def shrinks(trials: pd.DataFrame, epochs: pd.DataFrame, task: Mapping[str, Any])
     start = first_scale(task)
     early = seen[(seen["arm"] >= LARGE_LR) & (seen["epoch"] <= np.ceil(FIRST_SHARE * seen["epoch"].max()))]
     falls = start - early.groupby(["arm", "trial_id"])[SCALE].mean().dropna()
-    verdict = _each("P3-14e", statement, test, _by_arm(falls), trials, seen)
-    others = seen[seen["arm"] < LARGE_LR].groupby("arm")[SCALE].agg(["first", "last"])
-    rest: dict[str, Quantity] = {"|gamma| at the start": start}
-    rest |= {f"first and last at {arm:g}, ": float(row["first"]) for arm, row in others.iterrows()}
-    return verdict
+    return _each("P3-14e", statement, test, _by_arm(falls), trials, seen)
 
 
 def first_scale(task: Mapping[str, Any]) -> float:

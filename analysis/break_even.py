@@ -25,7 +25,7 @@ SMOOTHED = (
     "Lines: medians over seeds of moving averages of three looks; bands hold the seeds. Dotted: where the training "
     "accuracy reaches a multiple of 5 %, at most 65 %, that it reaches in every run."
 )
-WITH_LIMITS = f"{SMOOTHED} Dashed: 2 / lr for lambda_H^1, and 1 for Eq. 1."
+WITH_LIMITS = f"{SMOOTHED} Dashed: 2 (1 + momentum) / lr for lambda_H^1, and 1 for Eq. 1."
 
 
 def analyse(results: "Results", others: "Sequence[Results]" = ()) -> Report:

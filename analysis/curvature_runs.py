@@ -74,14 +74,15 @@ def looks(trials: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
 def describe_runs(trials: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     """One row per run that counts.
 
-    Columns: ``arm``, ``seed``, ``lr`` (the first); of each of `MEASURED` the maximum, ``<name>.epoch`` and
-    ``<name>.accuracy``, the epoch and the training accuracy there, ``<name>.even``, its value at the break-even point,
-    and ``<name>.behind``, its median from there on; ``even``, the first epoch at which Eq. 1 is not met, NaN where it
-    always is; ``epochs``; ``looked``, the last epoch in which a probe looked.
+    Columns: ``arm``, ``seed``, ``lr`` and ``momentum`` (the first); of each of `MEASURED` the maximum, ``<name>.epoch``
+    and ``<name>.accuracy``, the epoch and the training accuracy there, ``<name>.even``, its value at the break-even
+    point, and ``<name>.behind``, its median from there on; ``even``, the first epoch at which Eq. 1 is not met, NaN
+    where it always is; ``epochs``; ``looked``, the last epoch in which a probe looked.
     """
     runs = [_of_run(part) for _, part in looks(trials, rows).groupby("trial_id")]
     extra = [f"{name}.{what}" for name in MEASURED for what in ("epoch", "accuracy", "even", "behind")]
-    return pd.DataFrame(runs, columns=["arm", "seed", "lr", "epochs", "looked", "even", *MEASURED, *extra], dtype=float)
+    once = ["arm", "seed", "lr", "momentum", "epochs", "looked", "even"]
+    return pd.DataFrame(runs, columns=[*once, *MEASURED, *extra], dtype=float)
 
 
 def accuracy_threshold(seen: pd.DataFrame) -> float:
@@ -131,7 +132,7 @@ def _of_run(run: pd.DataFrame) -> dict[str, float]:
     first = run.iloc[0]
     unstable = run[run[STABILITY] >= 1.0]
     even = unstable.iloc[0] if len(unstable) else None
-    found = {name: float(first[name]) for name in ("arm", "seed", "lr")}
+    found = {name: float(first[name]) for name in ("arm", "seed", "lr", "momentum")}
     found |= {"epochs": float(run["epoch"].max()), "even": float("nan") if even is None else float(even["epoch"])}
     found["looked"] = float(run.loc[run[LARGEST].notna(), "epoch"].max())
     for name in MEASURED:

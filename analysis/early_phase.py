@@ -111,7 +111,7 @@ def outliers(trials: pd.DataFrame, rows: pd.DataFrame, spectra: pd.DataFrame) ->
             columns=["arm", "seed", "outliers"],
             dtype=float,
         )
-        what = f"number of eigenvalues of {matrix} above {OUTLIER:g} times the median, at max {SHORT[column]}"
+        what = f"number (plus 1) of eigenvalues of {matrix} above {OUTLIER:g} times the median, at max {SHORT[column]}"
         verdicts.append(ordered(claim, what, table.assign(outliers=table["outliers"] + 1), "outliers", setting, trials))
     return tuple(verdicts)
 

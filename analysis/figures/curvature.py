@@ -52,7 +52,8 @@ def curvature_courses(
     """Columns along the training, a panel each and a colour per value of what is varied.
 
     Lines are medians over seeds of moving averages, bands hold these; vertical lines mark where the training accuracy
-    first reaches a threshold, as a median over seeds. 2 / lr is dashed in the panel of lambda_H^1, 1 in that of Eq. 1.
+    first reaches a threshold, as a median over seeds. Dashed: 2 (1 + momentum) / lr, the limit of lambda_H^1 for full
+    batches, and 1 in the panel of Eq. 1.
 
     Args:
         trials: The trials of a study.
@@ -83,7 +84,7 @@ def curvature_courses(
 
 @styled
 def maxima_by_setting(trials: pd.DataFrame, epochs: pd.DataFrame) -> Figure:
-    """The maxima of each run against what is varied; marks are runs, lines geometric means, 2 / lr is dashed."""
+    """The maxima of each run against what is varied; marks are runs, lines geometric means, dashed as there."""
     runs, setting = describe_runs(trials, epochs), varied(trials)
     names = (LARGEST, RATIO, TRACE, HESSIAN)
     figure, axes = panels(1, len(names), (3.3 * len(names), 3.4))
@@ -98,8 +99,10 @@ def maxima_by_setting(trials: pd.DataFrame, epochs: pd.DataFrame) -> Figure:
         axis.plot(known["arm"], known[name], MARKERS[0], color=COLORS[0], ms=5, alpha=0.6, mew=0)
         axis.plot(means.index, means, color=COLORS[0])
         if name == HESSIAN:
-            limit = 2.0 / known.groupby("arm")["lr"].first()
-            axis.plot(limit.index, limit, "--", color=GREY, lw=1.2, label="2 / lr")
+            first = known.groupby("arm")[["lr", "momentum"]].first()
+            limit = 2.0 * (1.0 + first["momentum"]) / first["lr"]
+            label = "2 (1 + momentum) / lr" if (first["momentum"] > 0).any() else "2 / lr"
+            axis.plot(limit.index, limit, "--", color=GREY, lw=1.2, label=label)
             axis.legend(loc="best")
         axis.set_yscale("log")
         plain_logs(axis.yaxis)
@@ -131,8 +134,9 @@ def _draw_arm(axis: Axes, part: pd.DataFrame, column: str, label: str, number: i
 
 
 def _draw_limit(axis: Axes, part: pd.DataFrame, column: str, number: int) -> None:
-    if column == HESSIAN and not (part["momentum"] > 0).any():
-        limit = 2.0 / part.groupby("epoch")["lr"].first()
+    if column == HESSIAN:
+        first = part.groupby("epoch")[["lr", "momentum"]].first()
+        limit = 2.0 * (1.0 + first["momentum"]) / first["lr"]
         axis.plot(limit.index, limit, "--", color=COLORS[number % len(COLORS)], lw=0.9)
     if column == STABILITY and number == 0:
         axis.axhline(1.0, color=GREY, ls="--", lw=0.9)
@@ -144,7 +148,7 @@ def _label(axis: Axes, column: str) -> None:
         say(axis, "nothing recorded")
     elif column.endswith("accuracy"):
         in_percent(axis.yaxis)
-    else:
+    elif column not in (SPAN, SCALE):
         axis.set_yscale("log")
         plain_logs(axis.yaxis)
 

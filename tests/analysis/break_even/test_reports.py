@@ -92,7 +92,7 @@ def test_what_was_not_recorded_is_said_in_its_panel(curved: Callable) -> None:
 @pytest.mark.parametrize("setting", ["lr", "batch_size", "momentum"])
 def test_maxima_are_drawn_against_what_is_varied(curved: Callable, setting: str) -> None:
     figure = maxima_by_setting(*curved([{setting: value} for value in (0.1, 0.5)], lr=0.05))
-    assert "2 / lr" in draw(figure)
+    assert ("2 (1 + momentum) / lr" if setting == "momentum" else "2 / lr") in draw(figure)
     assert {axes.get_xlabel() for axes in figure.axes} == {setting.replace("_", " ")}
     means = figure.axes[0].lines[1].get_ydata()
     assert len(means) == 2
