@@ -120,7 +120,7 @@ _EQUILIBRIUM = _entry(
     ("P4-01", "P4-09", "P4-34", "P4-35"),
     _scales(
         ("digits, half a minute", 66, 2),
-        ("CIFAR-10, ten minutes on 2 cores", 33, 3),
+        ("CIFAR-10, half an hour on 2 cores", 99, 3),
         ("PreResNet-32, for GPUs; also --model vgg16_si and --model cifar100/preresnet32_si", 1100, 3),
     ),
 )
