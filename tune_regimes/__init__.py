@@ -30,6 +30,8 @@ if TYPE_CHECKING:
         wsd,
     )
     from tune_regimes.search import RegimeASHA, Study
+    from tune_regimes.search.locate import locate
+    from tune_regimes.search.regimes import Regimes
     from tune_regimes.tasks import Augmentation, Data, Split, Task, TaskSpec, register_task, task
     from tune_regimes.training import Trajectory
 
@@ -55,7 +57,9 @@ _HOMES = {
     "two_phase": "schedule",
     "wsd": "schedule",
     "RegimeASHA": "search",
+    "Regimes": "search.regimes",
     "Study": "search",
+    "locate": "search.locate",
     "Augmentation": "tasks",
     "Data": "tasks",
     "Split": "tasks",
@@ -76,6 +80,7 @@ __all__ = [
     "Plateau",
     "Ramp",
     "RegimeASHA",
+    "Regimes",
     "Results",
     "Schedule",
     "Settings",
@@ -88,6 +93,7 @@ __all__ = [
     "__version__",
     "cosine",
     "exponential",
+    "locate",
     "one_cycle",
     "register_task",
     "sgdr",

@@ -1,9 +1,10 @@
 """Argument types: text from the command line to a checked value, with the reason where it cannot be one."""
 
+import json
 import re
 from argparse import ArgumentTypeError
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tune_regimes.errors import ScheduleError
 
@@ -65,6 +66,30 @@ def count(text: str) -> int:
     if not re.fullmatch(r"[0-9]+", text) or int(text) < 1:
         raise ArgumentTypeError(f"must be a whole number of at least 1; got {text!r}")
     return int(text)
+
+
+def whole(text: str) -> int:
+    """A whole number of at least 0; ArgumentTypeError for anything else."""
+    return 0 if re.fullmatch("0+", text) else count(text)
+
+
+def assignment(text: str) -> tuple[str, Any]:
+    """A name and a value: a number, true, false or null as JSON has them, else the text itself.
+
+    Examples:
+        >>> assignment("width=0.25"), assignment("normalize=false"), assignment("padding=reflect")
+        (('width', 0.25), ('normalize', False), ('padding', 'reflect'))
+
+    Raises:
+        ArgumentTypeError: There is no name, or no value.
+    """
+    name, mark, value = text.partition("=")
+    if not name.isidentifier() or not mark or not value:
+        raise ArgumentTypeError(f"must be NAME=VALUE such as train_size=2000; got {text!r}")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
 
 
 def seeds(text: str) -> int | list[int]:

@@ -6,6 +6,7 @@ from typing import NoReturn
 
 from tune_regimes import __version__
 from tune_regimes.cli import arguments
+from tune_regimes.cli.locate_arguments import add_locate
 from tune_regimes.errors import UsageError
 
 _EPILOG = """
@@ -56,7 +57,7 @@ def make_parser() -> Parser:
     command("studies", "catalogue:studies", "list the studies that can be run by name")
     for add in (_add_run, _add_plan, _add_status, _add_resume, _add_show, _add_best, _add_diff, _add_fork):
         add(command)
-    for add in (_add_report, _add_theory, _add_export, _add_doctor):
+    for add in (_add_report, _add_theory, add_locate, _add_export, _add_doctor):
         add(command)
     return parser
 
