@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from analysis.document import Plate, Report
 from analysis.figures.generic import metric_by_setting, schedule_of_trial
+from analysis.figures.single_regimes import against_single_regimes
 from analysis.figures.stage_tree import stage_tree
+from analysis.single_regimes import beats_single_regimes, is_two_phase
 from analysis.stage_tree import stage_trees, tally
 from tune_regimes.errors import StudyError
 from tune_regimes.storage import Storage
@@ -36,7 +38,20 @@ def analyse(results: "Results", others: "Sequence[Results]" = ()) -> Report:
     if paper in PAPERS and name in (module := import_module(f"analysis.{paper}")).STUDIES:
         found: Report = module.analyse(results, others)
         return found
+    if is_two_phase(results.trials):
+        return _against_single_regimes(results)
     return Report(results, plates=(*best_plates(results), setting_plate(results), stage_plate(results)))
+
+
+def _against_single_regimes(results: "Results") -> Report:
+    """The report of a study that has its regimes alone among its points, as the spaces of ``locate`` do."""
+    own = searched(results)
+    caption = (
+        f"{results.metric.replace('_', ' ').capitalize()} of each schedule, mean over seeds (bars: all seeds), against "
+        "the length of its large-step phase; lines and bands: the regimes alone."
+    )
+    plate = Plate("against_single_regimes", against_single_regimes(own), caption)
+    return Report(results, (beats_single_regimes(own),), (plate, *best_plates(results), stage_plate(results)))
 
 
 def report(
