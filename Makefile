@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 STORAGE ?= studies
-# Test processes at once; those on Ray share one of them, which waits more than it works.
+# Test processes at once; those on Ray share two of them, which wait more than they work.
 JOBS ?= 3
 BIN := $(VENV)/bin
 # The environment is made once for each content of these two files; the project itself is linked into it, so that a clone sees its own code.
