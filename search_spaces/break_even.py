@@ -94,12 +94,12 @@ def _scales(model: str, runs: Runs, **extra: Any) -> dict[str, Scale]:
     return scales
 
 
-_SMOKE, _REPLICA, _GPU = "digits, a minute", "CIFAR-10, a quarter of an hour on 2 cores", "SimpleCNN, for GPUs"
+_SMOKE, _REPLICA, _GPU = "digits, a few minutes", "CIFAR-10, a quarter of an hour on 2 cores", "SimpleCNN, for GPUs"
 _WHOLE: Runs = ((_SMOKE, 20, 2, 20), (_REPLICA, 32, 3, 32), (_GPU, 200, 3, 128))
 """A whole training by SGD with one batch size; the paper trains ResNet-32 and the MLP for 200 epochs."""
 _BY_BATCH: Runs = ((_SMOKE, 20, 2, 10), (_REPLICA, 40, 3, 8), (_GPU, 200, 3, 10))
 _FIRST: Runs = ((_SMOKE, 15, 3, 20), (_REPLICA, 24, 3, 32), (_GPU, 150, 5, 128))
-_RESIDUAL: Runs = (("digits, two minutes", 10, 2, 20), (_REPLICA, 16, 3, 32), ("ResNet-32, for GPUs", 200, 3, 128))
+_RESIDUAL: Runs = ((_SMOKE, 10, 2, 20), (_REPLICA, 16, 3, 32), ("ResNet-32, for GPUs", 200, 3, 128))
 _RESIDUAL_BY_BATCH: Runs = ((*_RESIDUAL[0][:3], 10), _RESIDUAL[1], (*_RESIDUAL[2][:3], 32))
 _DIGITS: Mapping[str, Any] = {"test_size": 500, "augment": False}
 _MLP = {
