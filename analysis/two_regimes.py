@@ -1,14 +1,17 @@
-"""Leclerc and Madry, "The Two Regimes of Deep Network Training" (2020): verdicts on P0-13 to P0-21, and their figures.
+"""Leclerc and Madry, "The Two Regimes of Deep Network Training" (2020): verdicts on its claims, and their figures.
 
-The claims on momentum and step size (P0-13 to P0-17) are judged on the study ``lr_momentum``, those on the transition
-(P0-18 to P0-21) on ``transition_epoch``.
+The claims on momentum in each regime (P0-03 to P0-05 and P0-10) are judged on the study ``momentum``, those on full
+gradients (P0-11, P0-12) on ``gradient_descent``, those on momentum and step size (P0-13 to P0-17) on ``lr_momentum``,
+those on the transition (P0-18 to P0-21) on ``transition_epoch``.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
+from analysis import gradient_descent, momentum_regimes
 from analysis.document import Plate, Report
 from analysis.figures.lr_momentum import accuracy_by_lr, best_loss_curves, located_regimes, matched_lrs
+from analysis.figures.momentum_regimes import loss_courses, momentum_courses
 from analysis.figures.transition_epoch import accuracy_by_transition_epoch, accuracy_distributions
 from analysis.lr_momentum import (
     MATCHED_EPOCHS,
@@ -26,6 +29,7 @@ from analysis.tables import seed_distance
 from analysis.transition_epoch import claims
 from analysis.verdicts import Verdict
 from search_spaces.two_regimes import PAPER, RATES, Rates
+from search_spaces.two_regimes_momentum import STOCHASTIC
 
 if TYPE_CHECKING:
     from tune_regimes.results import Results
@@ -93,6 +97,55 @@ def analyse_lr_momentum(results: "Results", others: "Sequence[Results]" = ()) ->
     return Report(results, sweep_verdicts(own, [searched(other) for other in others]), drawn, sections)
 
 
+def analyse_momentum(results: "Results", others: "Sequence[Results]" = ()) -> Report:
+    """P0-03 to P0-05 and P0-10, with Figs. 1 and 3."""
+    own = searched(results)
+    trials, epochs = own.trials, own.epochs
+    threshold = STOCHASTIC.get(results.spec["origin"].get("scale"), STOCHASTIC["paper"]).threshold
+    plates = (
+        Plate(
+            "loss_courses",
+            loss_courses(trials, epochs, threshold),
+            "Training loss in both regimes (Fig. 1). Lines: geometric means over seeds; thin lines: runs. Dotted: the "
+            "loss of P0-05.",
+        ),
+        Plate(
+            "momentum_courses",
+            momentum_courses(trials, epochs),
+            "Scale (top) and alignment (bottom) of the momentum after each epoch (Fig. 3). Lines: means over seeds, "
+            "geometric ones of the scale; thin lines: runs. Dotted: the scale 1 / (1 - momentum) of equal gradients, "
+            "and alignment 0.",
+        ),
+    )
+    sections = {"Alignment and scale": momentum_regimes.momentum_lines(trials, epochs)}
+    drawn = (*plates, *best_plates(results), stage_plate(results))
+    return Report(results, momentum_regimes.claims(trials, epochs, threshold), drawn, sections)
+
+
+def analyse_gradient_descent(results: "Results", others: "Sequence[Results]" = ()) -> Report:
+    """P0-11 and P0-12, with Figs. 9 and 10."""
+    own = searched(results)
+    trials, epochs = own.trials, own.epochs
+    swept = gradient_descent.sweep_trials(trials)
+    plates = (
+        Plate(
+            "loss_courses",
+            loss_courses(trials, epochs, x="step"),
+            "Training loss with full gradients, one step an epoch (Fig. 9). Lines: geometric means over seeds; thin "
+            "lines: runs.",
+        ),
+        Plate(
+            "accuracy_by_lr",
+            accuracy_by_lr(swept, epochs),
+            "Test accuracy against learning rate and step size with full gradients and without weight decay (Fig. 10). "
+            "Bars hold the seeds.",
+        ),
+    )
+    sections = {"Where the regimes lie": regime_lines(locate_regimes(swept, epochs))}
+    drawn = (*plates, *best_plates(results), stage_plate(results))
+    return Report(results, gradient_descent.claims(trials, epochs), drawn, sections)
+
+
 def sweep_verdicts(results: "Results", others: "Sequence[Results]" = ()) -> tuple[Verdict, ...]:
     """The verdicts on P0-13 to P0-17."""
     trials, epochs = results.trials, results.epochs
@@ -127,4 +180,6 @@ def _constants(rates: Rates) -> tuple[float, float, float]:
 STUDIES: Mapping[str, Callable[..., Report]] = {
     "transition_epoch": analyse_transition_epoch,
     "lr_momentum": analyse_lr_momentum,
+    "momentum": analyse_momentum,
+    "gradient_descent": analyse_gradient_descent,
 }

@@ -5,6 +5,9 @@ at a transition epoch drawn at random; three-step schedules with constant moment
 
 ``lr_momentum`` (Figs. 4, 5, 11, 12): constant learning rates over four decades of step size at three momenta.
 
+``momentum`` and ``gradient_descent`` (Figs. 1, 3, 9, 10): what momentum does in each regime, in
+:mod:`search_spaces.two_regimes_momentum`.
+
 The paper scale takes exactly what is printed: VGG-13 with BatchNorm on CIFAR-10, batch size 256, weight decay 1e-4,
 crops and flips (C.1), the learning rates and momenta of C.4 to C.7. What the paper does not give is our choice: the
 total epochs, the number of points, seeds and bins, the learning rates and drops of the three-step reference, and the
@@ -18,6 +21,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from search_spaces.catalogue import Scale, StudyEntry
+from search_spaces.two_regimes_momentum import STUDIES as IN_EACH_REGIME
 from tune_regimes.schedule import Phase, Schedule, three_step, two_phase
 
 if TYPE_CHECKING:
@@ -205,5 +209,6 @@ STUDIES = {
         },
         builder=build_lr_momentum,
     ),
+    **IN_EACH_REGIME,
 }
 """The studies of this paper by short name; calling one builds it."""
