@@ -7,6 +7,7 @@ takes the share of these examples as its distance; it needs the extra ``embeddin
 Source: The Break-Even Point on Optimization Trajectories of Deep Neural Networks, 2020, figure 1.
 """
 
+import warnings
 from dataclasses import dataclass
 from typing import cast
 
@@ -111,4 +112,7 @@ def _umap(classes: IntArray, seed: int) -> Array:
         raise UsageError(f"UMAP cannot be imported here; run: {EXTRA}, or take method='pca'") from error
     neighbors = min(15, len(classes) - 1)
     model = UMAP(n_neighbors=neighbors, metric="hamming", init="random", random_state=seed, n_jobs=1)
-    return cast(Array, np.asarray(model.fit_transform(classes.astype(np.float32)), float))
+    with warnings.catch_warnings():
+        # Of what UMAP cannot do with this distance: map new coordinates back to predictions.
+        warnings.filterwarnings("ignore", message=".*inverse_transform will be unavailable")
+        return cast(Array, np.asarray(model.fit_transform(classes.astype(np.float32)), float))

@@ -24,7 +24,7 @@ def test_the_file_and_its_function_are_named_as_they_are():
 def test_the_defaults_on_the_command_line_are_those_of_the_function():
     section = COMMANDS.partition("## locate")[2].partition("\n## ")[0]
     defaults = {name: parameter.default for name, parameter in signature(tr.locate).parameters.items()}
-    assert float(re.search(r"factor of ([\d.]+)", DOCS)[1]) == defaults["resolution"]
+    assert float(re.search(r"factor of (\d\.\d)", DOCS)[1]) == defaults["resolution"]
     for option, name in {"--epochs N": "epochs", "--seeds N": "seeds", "--warm-up N": "warm_up"}.items():
         assert re.search(rf"`{option}` \|.*; {defaults[name]} \|", section), option
     assert float(re.search(r"weight decay throughout; ([\de.-]+) ", section)[1]) == defaults["weight_decay"]
