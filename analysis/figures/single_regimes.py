@@ -19,19 +19,20 @@ def against_single_regimes(results: "Results") -> Figure:
     Bars and bands hold the seeds; points with a diverged seed are left out.
     """
     values, kinds = seed_values(results), arms(results.trials)
-    values = values[np.isfinite(values).all(axis=1)] * (1 if results.mode == "max" else -1)
+    sign = 1 if results.mode == "max" else -1
+    values = values.replace([np.inf, -np.inf], np.nan).dropna() * sign
     figure, (axis,) = panels(1, 1, (7.0, 4.4))
     alone = values[kinds["regimes"].reindex(values.index) != "both"]
-    for number, (point, row) in zip(range(1, len(COLORS)), alone.iterrows(), strict=False):
-        color, label = COLORS[number], f"{kinds.at[point, 'regimes']} alone: {kinds.at[point, 'label']}"
+    labels = (kinds["regimes"] + " alone: " + kinds["label"]).reindex(alone.index)
+    for color, label, row in zip(COLORS[1:], labels, alone.to_numpy(), strict=False):
         axis.axhline(row.mean(), color=color, lw=1.4, label=label)
         axis.axhspan(row.min(), row.max(), color=color, alpha=0.10, lw=0)
     both = values[kinds["regimes"].reindex(values.index) == "both"]
     for marker, (large, part) in zip(MARKERS, both.groupby(kinds["label"].reindex(both.index)), strict=False):
         mean, at = part.mean(axis=1), kinds["epochs"].reindex(part.index).astype(float)
         reach = [mean - part.min(axis=1), part.max(axis=1) - mean]
-        look = {"fmt": marker, "color": COLORS[0], "ms": 6, "elinewidth": 1.0}
-        axis.errorbar(at, mean, reach, label=f"two phases, the first with {large}", **look)
+        name = f"two phases, the first with {large}"
+        axis.errorbar(at, mean, reach, fmt=marker, color=COLORS[0], ms=6, elinewidth=1.0, label=name)
     if results.metric.endswith("accuracy"):
         in_percent(axis.yaxis)
     axis.set_xlabel("epochs of large steps")
