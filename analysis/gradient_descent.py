@@ -3,7 +3,7 @@
 Source: Leclerc and Madry, The Two Regimes of Deep Network Training, 2020, App. A, Figs. 9 and 10.
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations
 
@@ -53,11 +53,12 @@ def closer_over_step_size(table: pd.DataFrame) -> Verdict:
     statement = "The accuracy curves of the momenta collapse when drawn over the step size lr / (1 - momentum)"
     parts = {mu: part for mu, part in by_momentum(sound_points(table)).items() if len(part) >= FEWEST}
     n = {f"points at {mu:g}": len(part) for mu, part in parts.items()}
-    ratio = _ratio(parts)
+    arrays = [part[["step_size", "lr", "value"]].to_numpy(float).T for part in parts.values()]
+    ratio = _ratio(arrays)
     if np.isnan(ratio):
         note = f"curves of {len(parts)} momenta with at least {FEWEST} points and a common range; two are needed"
         return Verdict("P0-12b", statement, UNDECIDED, CLOSER, n=n, note=note)
-    ratios = bootstrap(lambda rng: _ratio({mu: part.iloc[_resampled(rng, len(part))] for mu, part in parts.items()}))
+    ratios = bootstrap(lambda rng: _ratio([part[:, _resampled(rng, part.shape[1])] for part in arrays]))
     low, high = percentile_interval(ratios[np.isfinite(ratios)])
     verdict = judge_interval(low, high, (0.0, 1.0))
     return Verdict("P0-12b", statement, verdict, CLOSER, {"distance over step size / over lr": (ratio, low, high)}, n=n)
@@ -87,15 +88,20 @@ def _pair_distance(first: Curve, second: Curve) -> float:
     return float(np.abs(heights[0] - heights[1]).mean())
 
 
-def _ratio(parts: Mapping[float, pd.DataFrame]) -> float:
-    """Distance of the curves over step size, over that over lr; NaN where either has no common range."""
-    over = {column: curve_distance([_curve(part, column) for part in parts.values()]) for column in ("step_size", "lr")}
-    return over["step_size"] / over["lr"] if over["lr"] > 0 else float("nan")
+def _ratio(parts: Sequence[Array]) -> float:
+    """Distance of the curves over step size, over that over lr; NaN where either has no common range.
+
+    Args:
+        parts: Step sizes, learning rates and values of each curve, shape [3, points].
+    """
+    step_size, lr = (curve_distance([_curve(part[place], part[2]) for part in parts]) for place in (0, 1))
+    return step_size / lr if lr > 0 else float("nan")
 
 
-def _curve(part: pd.DataFrame, column: str) -> Curve:
-    means = part.groupby(column)["value"].mean()
-    return means.index.to_numpy(float), means.to_numpy(float)
+def _curve(places: Array, values: Array) -> Curve:
+    """The values in the order of their places; points that were drawn twice have the same value twice."""
+    known, first = np.unique(places, return_index=True)
+    return known, values[first]
 
 
 def _resampled(rng: np.random.Generator, count: int) -> IntArray:
