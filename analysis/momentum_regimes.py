@@ -38,6 +38,9 @@ AROUND_ZERO = 0.1
 PRINTED_SPEED = 2.0
 """Times that B was faster than A (Sec. 3.2)."""
 
+OTHER_LOSSES = (10.0, 3.0, 1.0, 0.5, 0.2)
+"""Multiples of the threshold of P0-05 for which it is told too."""
+
 ALMOST_EACH = f"one-sided t test over seeds that the share of falling epochs is above {FALLING:g}"
 SOONER = "one-sided t test over seeds of the logarithm of the ratio of epochs, each regime at its fastest momentum"
 ZERO = f"TOST of the mean alignment over seeds, margin {AROUND_ZERO:g}"
@@ -123,6 +126,16 @@ def small_is_sooner(times: pd.DataFrame, threshold: float) -> Verdict:
         "" if reached.loc[known.index].to_numpy().all() else "a regime that never reaches it counts as one epoch late"
     )
     return Verdict("P0-05", statement, judge_greater(effect), SOONER, statistics, {"fewer": effect.p_above()}, n, note)
+
+
+def speed_lines(trials: pd.DataFrame, epochs: pd.DataFrame, threshold: float) -> list[str]:
+    """P0-05 in words, a line for each of several losses: which regime is sooner may depend on it."""
+    losses = [factor * threshold for factor in OTHER_LOSSES]
+    judged = [small_is_sooner(epochs_to(trials, epochs, loss), loss) for loss in losses]
+    return [
+        f"loss {loss:.2g}: {each.measured or each.note} ({each.counted})"
+        for loss, each in zip(losses, judged, strict=True)
+    ]
 
 
 def alignments(trials: pd.DataFrame, epochs: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -117,7 +117,10 @@ def analyse_momentum(results: "Results", others: "Sequence[Results]" = ()) -> Re
             "and alignment 0.",
         ),
     )
-    sections = {"Alignment and scale": momentum_regimes.momentum_lines(trials, epochs)}
+    sections = {
+        "Alignment and scale": momentum_regimes.momentum_lines(trials, epochs),
+        "Epochs to other losses": momentum_regimes.speed_lines(trials, epochs, threshold),
+    }
     drawn = (*plates, *best_plates(results), stage_plate(results))
     return Report(results, momentum_regimes.claims(trials, epochs, threshold), drawn, sections)
 

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.momentum_regimes import ALIGNMENT, SCALE, claims, epochs_to, momentum_lines, scales
+from analysis.momentum_regimes import ALIGNMENT, SCALE, claims, epochs_to, momentum_lines, scales, speed_lines
 from analysis.regime_courses import final_losses, rising_shares
 from analysis.verdicts import Verdict
 
@@ -116,6 +116,12 @@ def test_a_regime_that_never_reaches_the_loss_is_later(regime_tables: Callable) 
 def test_a_loss_that_neither_regime_reaches_is_undecided(regime_tables: Callable) -> None:
     verdict = judge(regime_tables(), threshold=1e-9)["P0-05"]
     assert (verdict.verdict, verdict.note) == ("undecided", "0 seeds reach it in either regime, at least 2 are needed")
+
+
+def test_the_speed_is_told_at_other_losses_too(regime_tables: Callable) -> None:
+    lines = speed_lines(*regime_tables(), 0.1)
+    assert [line.split(":")[0] for line in lines] == ["loss 1", "loss 0.3", "loss 0.1", "loss 0.05", "loss 0.02"]
+    assert all("epochs in A / in B" in line and "seeds 4" in line for line in lines)
 
 
 def test_runs_that_diverge_are_worse(regime_tables: Callable) -> None:
