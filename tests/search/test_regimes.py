@@ -128,8 +128,13 @@ def test_without_warm_up_the_phases_stand_alone():
     assert [len(policy.phases) for policy in study.listed_policies()[:3]] == [1, 1, 1]
 
 
-def test_the_file_passes_the_linter(tmp_path):
-    (tmp_path / "two_phase.py").write_text(space().source())
+@pytest.mark.parametrize(
+    "options", [{}, {"train_size": 200, "test_size": 100, "padding": "reflect", "data": "/a" * 40}]
+)
+def test_the_file_passes_the_linter(options, tmp_path):
+    task = tr.task("digits/mlp", **options)
+    (tmp_path / "two_phase.py").write_text(space(task=task).source())
+    assert executed((tmp_path / "two_phase.py").read_text())["TASK"] == task
     command = [sys.executable, "-m", "ruff", "check", "--isolated", "--line-length", "120"]
     # Which packages are one's own, ruff cannot tell in an empty folder.
     command += ["--ignore", "I001", "two_phase.py"]

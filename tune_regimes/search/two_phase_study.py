@@ -15,6 +15,7 @@ EPOCHS = 30
 SAMPLES = 6
 SEEDS = 3
 FILE = "two_phase.py"
+_LINE = 100
 
 
 @dataclass(frozen=True)
@@ -106,10 +107,9 @@ def _call(task: TaskSpec) -> str:
     """The call that names the task, with the options that are not its defaults."""
     usual = task_named(task.name).options if task.factory == BUILTIN else {}
     given = {name: value for name, value in task.options.items() if name not in usual or usual[name] != value}
-    return (
-        ", ".join([f"tr.task({_quoted(task.name)}", *(f"{name}={_quoted(value)}" for name, value in given.items())])
-        + ")"
-    )
+    words = [_quoted(task.name), *(f"{name}={_quoted(value)}" for name, value in given.items())]
+    line = f"tr.task({', '.join(words)})"
+    return line if len(line) <= _LINE else "tr.task(\n" + "".join(f"    {word},\n" for word in words) + ")"
 
 
 def _quoted(value: object) -> str:
