@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 
 from analysis.statistics import ALPHA, Array, Effect, mean_effect
-from analysis.tables import configs, loss_curves
+from analysis.tables import configs
 from analysis.verdicts import UNDECIDED, Quantity, Verdict, judge_all, judge_greater
+from tune_regimes.results.curves import loss_curves
 
 OMEGA = "angular_velocity"
 LATE_SHARE = 0.25

@@ -13,9 +13,10 @@ import pandas as pd
 
 from analysis.autodrop_tables import IMAGENET, TABLE_1, Row
 from analysis.pairs import LESS, Pairs, less, less_in_each
-from analysis.tables import by_seed, configs, loss_curves
+from analysis.tables import by_seed, configs
 from analysis.verdicts import DOES_NOT_HOLD, HOLDS, UNDECIDED, Verdict, judge_all
 from search_spaces.autodrop import BASELINE, FACTORS, RECOMMENDED
+from tune_regimes.results.curves import loss_curves
 
 Study = tuple[pd.DataFrame, pd.DataFrame]
 """Trials and epochs of a study."""

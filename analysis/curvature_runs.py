@@ -14,6 +14,8 @@ import numpy as np
 import pandas as pd
 
 from analysis.statistics import Array
+from tune_regimes.results.regimes import LEARNED
+from tune_regimes.theory.break_even import first_unstable
 
 LARGEST, RATIO, TRACE, HESSIAN = "covariance_largest", "covariance_ratio", "covariance_trace", "hessian_largest"
 """lambda_K^1, lambda_K^* / lambda_K^1 (called condition number in the paper, of which it is the inverse), Tr(K) and
@@ -27,8 +29,6 @@ MEASURED = (LARGEST, RATIO, TRACE, HESSIAN, SPAN)
 """Of which the maxima are taken."""
 ALONG = ("epoch", "step", "time", "lr", "momentum", "train_loss", "train_accuracy", "test_accuracy")
 """What else is kept of a look; ``step`` and ``time`` of looks within epochs alone."""
-LEARNED = 0.9
-"""Share of the first training loss that the last is below, where a run has learned."""
 MOST_ACCURACY = 0.65
 """Training accuracy at which the paper ends Fig. 1."""
 STEP = 0.05
@@ -130,8 +130,8 @@ def slopes(runs: pd.DataFrame, column: str, setting: str) -> Array:
 
 def _of_run(run: pd.DataFrame) -> dict[str, float]:
     first = run.iloc[0]
-    unstable = run[run[STABILITY] >= 1.0]
-    even = unstable.iloc[0] if len(unstable) else None
+    unstable = first_unstable(run[STABILITY])
+    even = None if unstable is None else run.iloc[unstable]
     found = {name: float(first[name]) for name in ("arm", "seed", "lr", "momentum")}
     found |= {"epochs": float(run["epoch"].max()), "even": float("nan") if even is None else float(even["epoch"])}
     found["looked"] = float(run.loc[run[LARGEST].notna(), "epoch"].max())

@@ -14,10 +14,10 @@ from typing import cast
 import numpy as np
 import pandas as pd
 
+from analysis.predictions import SPECTRUM
 from analysis.statistics import Array, IntArray
 from tune_regimes.errors import UsageError
 
-SPECTRUM = "predicted_class"
 METHODS = ("pca", "umap")
 EXTRA = "pip install 'tune-regimes[embedding]'"
 

@@ -13,9 +13,9 @@ import pandas as pd
 from analysis.lr_momentum import FEWEST, same_best_step_size, sound_points, sweep_table
 from analysis.regime_courses import falls_with_momentum, final_losses, largest_is_worst, rises_more_often, rising_shares
 from analysis.statistics import Array, IntArray, bootstrap, percentile_interval
-from analysis.tables import by_momentum
 from analysis.verdicts import UNDECIDED, Verdict, judge_interval
 from search_spaces.two_regimes_momentum import SWEEP
+from tune_regimes.results.curves import by_momentum
 
 CLOSER = "90 % bootstrap interval, over points, of the ratio of distances of curves: over step size / over lr, below 1"
 GRID = 50

@@ -11,7 +11,8 @@ import pandas as pd
 
 from analysis.document import Document, Plate, bullets
 from analysis.figures.lr_momentum import located_regimes
-from analysis.regimes import FALLING, regime_lines
+from analysis.regimes import regime_lines
+from tune_regimes.results.regimes import FALLING
 from tune_regimes.search.regimes import Regimes
 
 PICTURE = (

@@ -13,10 +13,11 @@ import numpy as np
 import pandas as pd
 
 from analysis.matching import Sweep, choice_distances, relate, sweeps
-from analysis.regimes import describe_runs
 from analysis.statistics import ALPHA, Array, bootstrap, percentile_interval
-from analysis.tables import by_momentum, mean_curves, points
+from analysis.tables import mean_curves, points
 from analysis.verdicts import DOES_NOT_HOLD, HOLDS, UNDECIDED, Quantity, Verdict, judge_all, judge_interval
+from tune_regimes.results.curves import by_momentum
+from tune_regimes.results.regimes import describe_runs
 
 FACTOR = 2.0
 """Step sizes, or ratios of learning rates, that agree within this factor agree."""

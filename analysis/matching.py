@@ -19,7 +19,8 @@ import numpy as np
 import pandas as pd
 
 from analysis.statistics import Array, BoolArray, bootstrap, percentile_interval
-from analysis.tables import by_momentum, distances
+from analysis.tables import distances
+from tune_regimes.results.curves import by_momentum
 
 CLEAR = 4.0
 """Factor within which all learning rates must lie that come near to a curve, for its match to be clear."""

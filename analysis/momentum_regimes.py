@@ -27,10 +27,10 @@ from analysis.regime_courses import (
     rising_shares,
     run_courses,
 )
-from analysis.regimes import FALLING
 from analysis.statistics import mean_effect
 from analysis.verdicts import UNDECIDED, Quantity, Verdict, judge_equivalence, judge_greater
 from search_spaces.two_regimes_momentum import LARGE, SMALL
+from tune_regimes.results.regimes import FALLING
 
 ALIGNMENT, SCALE = "momentum_alignment", "momentum_scale"
 AROUND_ZERO = 0.1

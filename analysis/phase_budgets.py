@@ -22,9 +22,10 @@ import pandas as pd
 from analysis.chosen_lrs import best_lr, by_optimizer, held_out
 from analysis.pairs import LESS, Pairs, less
 from analysis.statistics import ALPHA
-from analysis.tables import by_seed, configs, loss_curves
+from analysis.tables import by_seed, configs
 from analysis.verdicts import DOES_NOT_HOLD, HOLDS, UNDECIDED, Verdict
 from search_spaces.second_phase import FIRST_ORDER, SECOND_ORDER, SGD
+from tune_regimes.results.curves import loss_curves
 
 SOME = f"{LESS}, at 5 % / optimizers for one of them; it does not hold where all are shown to be worse"
 

@@ -8,7 +8,8 @@ Source: Jastrzebski et al., 2020, Sec. 4.1.
 import numpy as np
 import pandas as pd
 
-from analysis.embedding import SPECTRUM, PredictionRows, embed
+from analysis.embedding import PredictionRows, embed
+from analysis.predictions import SPECTRUM
 
 MOST = 3000
 """Looks that are placed at most: every so many are taken where there are more."""

@@ -14,9 +14,10 @@ from scipy import stats
 
 from analysis.pairs import FEWEST, Pairs, less, less_in_each
 from analysis.statistics import ALPHA
-from analysis.tables import configs, loss_curves
+from analysis.tables import configs
 from analysis.verdicts import DOES_NOT_HOLD, HOLDS, UNDECIDED, Quantity, Verdict
 from search_spaces.two_regimes_momentum import LARGE, REGIMES, SMALL
+from tune_regimes.results.curves import loss_curves
 
 NAMES: Mapping[str, str] = {LARGE: "A", SMALL: "B"}
 TREND = "Page's trend test over momenta, one-sided; seeds are the blocks"

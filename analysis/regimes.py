@@ -6,10 +6,6 @@ Source: Leclerc and Madry, The Two Regimes of Deep Network Training, 2020, Sec. 
 import numpy as np
 import pandas as pd
 
-from tune_regimes.results.regimes import FALLING, LEARNED, describe_runs, locate_regimes
-
-__all__ = ["FALLING", "LEARNED", "describe_runs", "locate_regimes", "regime_lines"]
-
 
 def regime_lines(regimes: pd.DataFrame) -> list[str]:
     """The located regimes in words, one line per momentum."""

@@ -11,21 +11,7 @@ import pandas as pd
 from scipy import stats
 
 from analysis.statistics import Array
-from tune_regimes.results.curves import by_momentum, first_settings, loss_curves
-
-__all__ = [
-    "CONFIG",
-    "by_momentum",
-    "by_seed",
-    "configs",
-    "distances",
-    "first_settings",
-    "loss_curves",
-    "mean_curves",
-    "points",
-    "seed_distance",
-    "status_counts",
-]
+from tune_regimes.results.curves import loss_curves
 
 CONFIG = "config."
 

@@ -23,13 +23,14 @@ from analysis.lr_momentum import (
     sound_sweeps,
     sweep_table,
 )
-from analysis.regimes import locate_regimes, regime_lines
+from analysis.regimes import regime_lines
 from analysis.reporting import best_plates, searched, stage_plate
 from analysis.tables import seed_distance
 from analysis.transition_epoch import claims
 from analysis.verdicts import Verdict
 from search_spaces.two_regimes import PAPER, RATES, Rates
 from search_spaces.two_regimes_momentum import STOCHASTIC
+from tune_regimes.results.regimes import locate_regimes
 
 if TYPE_CHECKING:
     from tune_regimes.results import Results

@@ -98,11 +98,11 @@ def train(case: Case, name: str, text: str | None, pipe: Connection) -> None:
     watcher = None if probe is None else Watch([probe])
     numerics = Numerics(dtype=case.dtype, threads=case.threads)
     task = case.task()
-    trajectory = Trajectory(task, seed=0, device=case.device, numerics=numerics, watcher=watcher)
+    ahead = probe is not None and probe.looks_ahead
+    end = {name: parameter.detach() for name, parameter in task.model().named_parameters()} if ahead else None
+    trajectory = Trajectory(task, seed=0, device=case.device, numerics=numerics, watcher=watcher, reference=end)
     count = sum(parameter.numel() for parameter in trajectory.model.parameters())
-    weights = {name: parameter.detach() * 0.5 for name, parameter in trajectory.model.named_parameters()}
     if watcher is not None:
-        trajectory._lookout._reference = weights if watcher.looks_ahead else None
         watcher.look = watch.around(watcher.look)  # type: ignore[method-assign]
     elif name == ALWAYS:
         observer = trajectory._observer

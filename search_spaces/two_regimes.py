@@ -21,6 +21,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from search_spaces.catalogue import Scale, StudyEntry
+from search_spaces.two_regimes_momentum import SOURCE, VGG, WEIGHT_DECAY
 from search_spaces.two_regimes_momentum import STUDIES as IN_EACH_REGIME
 from tune_regimes.schedule import Phase, Schedule, three_step, two_phase
 
@@ -37,7 +38,6 @@ Three usual ones (drops at 1/3 and 2/3, 1/2 and 3/4, 3/5 and 4/5), so that the r
 MOMENTA = (0.0, 0.9, 0.99)
 STEP_SIZES = (1e-3, 10.0)
 """Range of lr / (1 - momentum). C.4's ranges of lr, 1e-3..10, 1e-4..1 and 1e-5..0.1, are this one for each momentum."""
-WEIGHT_DECAY = 1e-4
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,6 @@ def build_lr_momentum(name: str, scale: Scale, *, origin: dict[str, Any] | None 
     )
 
 
-_SOURCE = "Leclerc and Madry, The Two Regimes of Deep Network Training (2020)"
 _DIGITS: Mapping[str, Any] = {}
 _SMALL_IMAGES: Mapping[str, Any] = {
     "train_size": 2000,
@@ -180,32 +179,31 @@ _SMALL_IMAGES: Mapping[str, Any] = {
     "width": 1 / 16,
     "augment": True,
 }
-_VGG: Mapping[str, Any] = {"batch_size": 256, "augment": True}
 
 STUDIES = {
     "transition_epoch": StudyEntry(
         name="two_regimes.transition_epoch",
         summary="test accuracy against the epoch of the transition, with and without momentum in each phase",
-        source=_SOURCE,
+        source=SOURCE,
         figures=("6", "7", "13"),
         claims=("P0-18", "P0-19", "P0-20", "P0-21"),
         scales={
             "smoke": Scale("digits, well under a minute", "digits/mlp", 12, 3, 3, _DIGITS),
             "replica": Scale("CIFAR-10, an hour on 2 cores", "cifar10/vgg11_bn", 20, 5, 3, _SMALL_IMAGES),
-            "paper": Scale("VGG-13-BN, for GPUs", "cifar10/vgg13_bn", 150, 16, 3, _VGG),
+            "paper": Scale("VGG-13-BN, for GPUs", "cifar10/vgg13_bn", 150, 16, 3, VGG),
         },
         builder=build_transition_epoch,
     ),
     "lr_momentum": StudyEntry(
         name="two_regimes.lr_momentum",
         summary="test accuracy and loss curves against lr and momentum: where the two regimes lie",
-        source=_SOURCE,
+        source=SOURCE,
         figures=("4", "5", "11", "12"),
         claims=("P0-13", "P0-14", "P0-15", "P0-16", "P0-17"),
         scales={
             "smoke": Scale("digits, well under a minute", "digits/mlp", 12, 10, 2, _DIGITS),
             "replica": Scale("CIFAR-10, half an hour on 2 cores", "cifar10/vgg11_bn", 24, 12, 2, _SMALL_IMAGES),
-            "paper": Scale("VGG-13-BN, for GPUs", "cifar10/vgg13_bn", 50, 20, 3, _VGG),
+            "paper": Scale("VGG-13-BN, for GPUs", "cifar10/vgg13_bn", 50, 20, 3, VGG),
         },
         builder=build_lr_momentum,
     ),

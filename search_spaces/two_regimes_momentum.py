@@ -171,9 +171,8 @@ def build_gradient_descent(name: str, scale: Scale, *, origin: dict[str, Any] | 
     )
 
 
-_SOURCE = "Leclerc and Madry, The Two Regimes of Deep Network Training (2020)"
-_DIGITS: Mapping[str, Any] = {}
-_VGG: Mapping[str, Any] = {"batch_size": 256, "augment": True}
+SOURCE = "Leclerc and Madry, The Two Regimes of Deep Network Training (2020)"
+VGG: Mapping[str, Any] = {"batch_size": 256, "augment": True}
 _FITTED: Mapping[str, Any] = {"train_size": 500, "test_size": 1000, "batch_size": 32, "width": 1 / 8, "augment": False}
 """Few images, not augmented, and a network that can fit them: the claims are about how far the training loss falls."""
 _DIGITS_AT_ONCE: Mapping[str, Any] = {"batch_size": "full"}
@@ -183,20 +182,20 @@ STUDIES = {
     "momentum": StudyEntry(
         name="two_regimes.momentum",
         summary="training loss, alignment and scale of the momentum in both regimes",
-        source=_SOURCE,
+        source=SOURCE,
         figures=("1", "3"),
         claims=("P0-03", "P0-04", "P0-05", "P0-10"),
         scales={
-            "smoke": Scale("digits, a minute", "digits/mlp", 24, 1, 3, _DIGITS),
+            "smoke": Scale("digits, a minute", "digits/mlp", 24, 1, 3),
             "replica": Scale("CIFAR-10, a quarter of an hour on 2 cores", "cifar10/vgg11_bn", 30, 1, 4, _FITTED),
-            "paper": Scale("VGG-13-BN, for GPUs", "cifar10/vgg13_bn", 50, 1, 3, _VGG),
+            "paper": Scale("VGG-13-BN, for GPUs", "cifar10/vgg13_bn", 50, 1, 3, VGG),
         },
         builder=build_momentum,
     ),
     "gradient_descent": StudyEntry(
         name="two_regimes.gradient_descent",
         summary="both regimes with full gradients, and test accuracy against lr and momentum",
-        source=_SOURCE,
+        source=SOURCE,
         figures=("9", "10"),
         claims=("P0-11", "P0-12"),
         scales={
@@ -204,7 +203,7 @@ STUDIES = {
             "replica": Scale(
                 "CIFAR-10, a quarter of an hour on 2 cores", "cifar10/vgg11_bn", 50, 10, 2, _FITTED_AT_ONCE
             ),
-            "paper": Scale("VGG-13-BN, for GPUs", "cifar10/vgg13_bn", 50, 20, 3, _VGG),
+            "paper": Scale("VGG-13-BN, for GPUs", "cifar10/vgg13_bn", 50, 20, 3, VGG),
         },
         builder=build_gradient_descent,
     ),

@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 
 from analysis.angular_velocity import OMEGA, RIGHT_ANGLE, describe_saturation
 from analysis.figures.style import COLORS, GREY, MARKERS, in_whole, log_y, panels, say, styled
-from analysis.tables import configs, loss_curves
+from analysis.tables import configs
+from tune_regimes.results.curves import loss_curves
 
 LARGEST_ANGLE = 120.0
 """Above which the noisy quadratic model does not saturate while lr times the largest curvature is at most 1."""

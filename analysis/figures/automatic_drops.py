@@ -9,8 +9,9 @@ from matplotlib.figure import Figure
 
 from analysis.automatic_drops import ByLr, errors, lowest_error_epochs
 from analysis.figures.style import COLORS, MARKERS, in_percent, in_whole, log_y, panels, say, styled
-from analysis.tables import configs, loss_curves
+from analysis.tables import configs
 from search_spaces.autodrop import BASELINE, FACTORS
+from tune_regimes.results.curves import loss_curves
 
 METHODS = (BASELINE, *FACTORS)
 LABELS = {BASELINE: "drops at fixed epochs", **{method: f"AutoDrop, {method}" for method in FACTORS}}

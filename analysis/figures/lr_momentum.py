@@ -11,8 +11,9 @@ from matplotlib.figure import Figure
 from analysis.figures.style import COLORS, GREY, MARKERS, in_percent, in_whole, log_y, panels, say, styled
 from analysis.lr_momentum import best_points, sound_points, sweep_table
 from analysis.matching import Sweep, match
-from analysis.regimes import FALLING, describe_runs, locate_regimes
-from analysis.tables import by_momentum, by_seed, loss_curves
+from analysis.tables import by_seed
+from tune_regimes.results.curves import by_momentum, loss_curves
+from tune_regimes.results.regimes import FALLING, describe_runs, locate_regimes
 
 STEP_SIZE = "step size: learning rate / (1 - momentum)"
 

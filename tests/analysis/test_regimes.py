@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.regimes import describe_runs, locate_regimes, regime_lines
+from analysis.regimes import regime_lines
+from tune_regimes.results.regimes import describe_runs, locate_regimes
 
 
 def test_both_regimes_are_found_at_the_true_step_sizes(sweep_tables: Callable) -> None:

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.tables import by_seed, distances, loss_curves, mean_curves, points, seed_distance, status_counts
+from analysis.tables import by_seed, distances, mean_curves, points, seed_distance, status_counts
+from tune_regimes.results.curves import loss_curves
 
 
 def test_a_point_is_the_mean_of_its_completed_seeds_with_an_interval(transition_tables: Callable) -> None:

@@ -11,16 +11,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 
 from tune_regimes.errors import UsageError
 from tune_regimes.probes.flattened import MeanLoss, joined, mixes_examples, trained
+from tune_regimes.theory.checks import Array
 from tune_regimes.training.batches import Batch
 
-Array = npt.NDArray[np.float64]
 SPANNED = 5
 """Eigenvectors of K that |g| / |g5| projects on."""
 _BLOCK = 2**20

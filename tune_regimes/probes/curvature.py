@@ -12,9 +12,8 @@ import torch
 from torch import Tensor
 
 from tune_regimes.errors import UsageError
-from tune_regimes.probes.applied import applied
+from tune_regimes.probes.applied import applied, examples_in_step
 from tune_regimes.probes.covariance import (
-    Array,
     Covariance,
     batch_gradients,
     covariance,
@@ -23,9 +22,10 @@ from tune_regimes.probes.covariance import (
 )
 from tune_regimes.probes.flattened import MODES, mixes_examples, set_mode
 from tune_regimes.probes.hessian import Ends, Hessian, spectrum_ends
-from tune_regimes.probes.one_step import drawn, loss_change, step_size
+from tune_regimes.probes.one_step import drawn, loss_change
 from tune_regimes.probes.probe import Measured, Probe, ProbeColumn
 from tune_regimes.theory.break_even import stability
+from tune_regimes.theory.checks import Array
 from tune_regimes.training.moment import Moment
 from tune_regimes.training.randomness import stream
 
@@ -231,4 +231,4 @@ def estimated_stability(moment: Moment, hessian: Hessian, ends: Ends, size: int)
     _, curvatures = hessian.curvatures(ends.vector)
     count = moment.train_count
     variance = float(np.var(curvatures, ddof=1)) * size * (count - 1) / count
-    return stability(applied(moment.settings.lr, moment), ends.largest, variance, step_size(moment), count)
+    return stability(applied(moment.settings.lr, moment), ends.largest, variance, examples_in_step(moment), count)

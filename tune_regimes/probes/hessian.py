@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from scipy.sparse.linalg import ArpackError, ArpackNoConvergence, LinearOperator, eigsh
 from torch import Tensor, nn
@@ -20,10 +19,10 @@ from torch import Tensor, nn
 from tune_regimes.errors import UsageError
 from tune_regimes.probes.flattened import MeanLoss, divided, joined, trained
 from tune_regimes.probes.twice import check_twice, graph_bytes, once_only
+from tune_regimes.theory.checks import Array
 from tune_regimes.training.batches import Batch
 from tune_regimes.training.randomness import global_stream
 
-Array = npt.NDArray[np.float64]
 MEMORY = 2**29
 """Bytes that kept graphs of gradients may take."""
 _DENSE = 12

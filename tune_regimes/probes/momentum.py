@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from tune_regimes.errors import UsageError
-from tune_regimes.probes.applied import applied
+from tune_regimes.probes.applied import applied, examples_in_step
 from tune_regimes.probes.probe import Measured, Probe, ProbeColumn
 from tune_regimes.training.batches import Batch
 from tune_regimes.training.moment import Moment
@@ -197,8 +197,7 @@ def _products(velocity: Tensor, weights: Tensor, reference: Tensor) -> Tensor:
 
 
 def _step_rows(moment: Moment) -> Tensor:
-    size = moment.batch_size * min(moment.settings.batches_per_step, moment.steps_per_epoch)
-    return torch.randperm(moment.train_count)[:size]
+    return torch.randperm(moment.train_count)[: examples_in_step(moment)]
 
 
 def _gradient(moment: Moment, rows: Tensor) -> dict[str, Tensor]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from tune_regimes.probes.applied import batch_index, batches_in_step
 from tune_regimes.probes.flattened import set_mode
 from tune_regimes.training.batches import Batch
 from tune_regimes.training.moment import Moment
@@ -25,11 +26,6 @@ def drawn(count: int, size: int, batches: int) -> Tensor:
     whole = count // size
     rounds = [torch.randperm(count)[: whole * size].view(whole, size) for _ in range(math.ceil(batches / whole))]
     return torch.cat(rounds)[:batches]
-
-
-def step_size(moment: Moment) -> int:
-    """Examples that a step of the training is made of."""
-    return moment.batch_size * min(moment.settings.batches_per_step, moment.steps_per_epoch)
 
 
 def loss_change(moment: Moment, rows: Sequence[Tensor], mode: str) -> float:
@@ -68,14 +64,13 @@ def _step(moment: Moment) -> None:
     optimizer.restore({"family": "sgd", "buffers": buffers})
     optimizer.enter(settings)
     moment.model.train()
-    size = min(settings.batches_per_step, moment.steps_per_epoch)
+    size = batches_in_step(moment)
 
     def outputs(inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         scores = moment.model(inputs)
         return scores, moment.loss(scores, targets)
 
-    last = max(moment.step - 1, 0) * settings.batches_per_step
-    optimizer.step(last, Objective(_batches(moment, size), size, outputs))
+    optimizer.step(batch_index(moment), Objective(_batches(moment, size), size, outputs))
 
 
 def _batches(moment: Moment, count: int) -> Iterator[Batch]:

@@ -11,6 +11,7 @@ from tune_regimes.errors import UsageError
 from tune_regimes.probes.isolation import put_back
 from tune_regimes.probes.probe import Probe
 from tune_regimes.training.exhaustion import enough_memory
+from tune_regimes.training.lookout import steps_of
 from tune_regimes.training.moment import Moment, Reading, Record
 
 SECONDS = "probe_seconds"
@@ -37,11 +38,6 @@ class Watch:
         self._readings: list[Reading] = []
         self._seconds = 0.0
 
-    @property
-    def looks_ahead(self) -> bool:
-        """Whether a probe needs the weights at the end of the schedule."""
-        return any(probe.looks_ahead for probe in self._probes)
-
     def identity(self) -> list[dict[str, Any]]:
         """What is watched, as JSON values: part of the root key, since records are stored under it."""
         return [probe.to_dict() for probe in self._probes]
@@ -53,8 +49,8 @@ class Watch:
     def look(self, moment: Moment) -> None:
         """Let every probe look that is due: after an epoch where all of its steps are made."""
         began = time.perf_counter()
-        steps = -(-moment.steps_per_epoch // moment.settings.batches_per_step)
-        due = self._due(moment.epoch, None if moment.step == steps else moment.step)
+        over = moment.step == steps_of(moment.task, moment.settings)
+        due = self._due(moment.epoch, None if over else moment.step)
         finite = all(bool(torch.isfinite(parameter).all()) for parameter in moment.model.parameters())
         parts = [self._measured(probe, moment) if finite else _nothing(probe) for probe in due]
         values = {name: value for part in parts for name, value in part[0].items()}

@@ -106,17 +106,18 @@ EPOCHS = (
 )
 """One row per trial and epoch."""
 
-MEASUREMENTS = (
+_LOOK = (
     Column("trial_id", "string", "", "The trial, as in the trials table", required=True),
     Column("epoch", "int64", "epochs", "The epoch, from 1, in which a probe looked", required=True),
     Column("step", "int64", "steps", "Optimizer steps of that epoch that were made before it looked", required=True),
 )
+"""What says which look of a probe a row is of."""
+
+MEASUREMENTS = _LOOK
 """One row per trial and look of a probe; what it measured is in columns of the probes' own."""
 
 SPECTRA = (
-    Column("trial_id", "string", "", "The trial, as in the trials table", required=True),
-    Column("epoch", "int64", "epochs", "The epoch, from 1, in which a probe looked", required=True),
-    Column("step", "int64", "steps", "Optimizer steps of that epoch that were made before it looked", required=True),
+    *_LOOK,
     Column("name", "string", "", "What is listed, as in hessian or covariance", required=True),
     Column("index", "int64", "", "Place in the list, from 0", required=True),
     Column("value", "double", "", "The number: an eigenvalue, or what the probe's documentation says"),
