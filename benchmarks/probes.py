@@ -98,9 +98,9 @@ def train(case: Case, name: str, text: str | None, pipe: Connection) -> None:
     watcher = None if probe is None else Watch([probe])
     numerics = Numerics(dtype=case.dtype, threads=case.threads)
     task = case.task()
-    ahead = probe is not None and probe.looks_ahead
-    end = {name: parameter.detach() for name, parameter in task.model().named_parameters()} if ahead else None
-    trajectory = Trajectory(task, seed=0, device=case.device, numerics=numerics, watcher=watcher, reference=end)
+    weights = {name: parameter.detach() for name, parameter in task.model().named_parameters()}
+    ahead = {} if probe is None else dict.fromkeys(probe.ahead(period(probe)), weights)
+    trajectory = Trajectory(task, seed=0, device=case.device, numerics=numerics, watcher=watcher, ahead=ahead)
     count = sum(parameter.numel() for parameter in trajectory.model.parameters())
     if watcher is not None:
         watcher.look = watch.around(watcher.look)  # type: ignore[method-assign]

@@ -25,6 +25,7 @@ SCHEDULE = tr.two_phase(
     epochs=4, transition_epoch=2, large=tr.Phase(lr=0.1, momentum=0.5), small=tr.Phase(lr=0.01, momentum=0.9)
 )
 WHEN = When(every=1, steps=3)
+AHEAD = ("momentum", "weights")
 TIMES = ("seconds", "probe_seconds")
 
 Record = Mapping[str, float | None]
@@ -105,7 +106,7 @@ def other_tail(spec: TrialSpec) -> TrialSpec:
     return replace(spec, point=1, schedule=schedule)
 
 
-@pytest.mark.parametrize("name", [name for name in PROBES if name != "momentum"])
+@pytest.mark.parametrize("name", [name for name in PROBES if name not in AHEAD])
 def test_inherited_epochs_keep_what_a_probe_saw_in_them(name: str, tmp_path: Path) -> None:
     spec = TrialSpec(0, 1, {}, SCHEDULE, branches=(2,))
     shared = job(tmp_path / "shared", name, store=str(tmp_path / "states"))
@@ -141,11 +142,34 @@ def test_a_probe_that_looks_ahead_measures_the_way_to_the_end_of_each_schedule(t
     assert all(map(same, plain, first))
 
 
-def test_a_probe_that_looks_ahead_goes_on_where_it_was_left(tmp_path: Path) -> None:
+def test_a_probe_that_compares_its_looks_finds_the_weights_of_the_very_training(tmp_path: Path) -> None:
+    """With steps trained ahead and inherited ahead, from a study that stored the first two epochs unwatched."""
+    spec, store = TrialSpec(0, 1, {}, SCHEDULE, branches=(2,)), str(tmp_path / "states")
+    run(job(tmp_path / "plain", store=store), spec)
+    run(job(tmp_path / "seen", "weights", store=store), spec)
+    spectra = read_table(Storage(tmp_path / "seen"), "spectra", ["00000-s1"]).to_pandas()
+    own = spectra[(spectra["name"] == "weight_distance") & (spectra["index"] == spectra["epoch"] - 1)]
+    at_end = own[own["step"] == 10]
+    assert at_end["epoch"].tolist() == [1, 2, 3, 4]
+    assert at_end["value"].tolist() == [0.0] * 4
+    assert (own["value"] > 0).sum() == len(own) - 4
+
+
+def test_a_training_that_diverges_has_nothing_ahead(tmp_path: Path) -> None:
+    spec = TrialSpec(0, 1, {}, tr.Schedule((tr.Phase(lr=1e39, epochs=3),)))
+    rows = run(job(tmp_path, "momentum", "weights"), spec)
+    assert len(rows) == 1
+    assert rows[0]["momentum_alignment"] is None
+
+
+@pytest.mark.parametrize("name", AHEAD)
+def test_a_probe_that_looks_ahead_goes_on_where_it_was_left(name: str, tmp_path: Path) -> None:
     spec = TrialSpec(0, 1, {}, SCHEDULE)
-    interrupted = TrialRun(Workplace(replace(job(tmp_path / "a", "momentum"), save_every=0.0)), spec)
+    interrupted = TrialRun(Workplace(replace(job(tmp_path / "a", name), save_every=0.0)), spec)
     interrupted.advance()
     interrupted.leave()
-    resumed = run(job(tmp_path / "a", "momentum"), spec)
-    whole = run(job(tmp_path / "b", "momentum"), spec)
+    resumed = run(job(tmp_path / "a", name), spec)
+    whole = run(job(tmp_path / "b", name), spec)
     assert all(map(same, whole, resumed))
+    spectra = [read_table(Storage(tmp_path / place), "spectra", ["00000-s1"]) for place in "ab"]
+    assert spectra[0].equals(spectra[1])

@@ -56,7 +56,8 @@ def watched(
 ) -> tuple[Trajectory, list[Mapping[str, float]]]:
     """The values of every look."""
     numerics = Numerics(threads=1)
-    trajectory = Trajectory(task, seed=1, numerics=numerics, watcher=Watch([probe]), reference=reference)
+    ahead = {} if reference is None else {len(settings): reference}
+    trajectory = Trajectory(task, seed=1, numerics=numerics, watcher=Watch([probe]), ahead=ahead)
     looks = []
     for each in settings:
         trajectory.advance(each)
@@ -217,5 +218,5 @@ def test_an_option_out_of_range_is_refused(options, message: str) -> None:
 
 
 def test_only_the_final_weights_make_it_look_ahead() -> None:
-    assert parse_probe("momentum").looks_ahead
-    assert not parse_probe("momentum:gradient=full,subset=0.1,reference=none").looks_ahead
+    assert parse_probe("momentum").ahead(7) == (7,)
+    assert not parse_probe("momentum:gradient=full,subset=0.1,reference=none").ahead(7)

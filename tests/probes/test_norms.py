@@ -196,4 +196,4 @@ def test_they_do_not_depend_on_the_weights_and_leave_the_generators_alone(mlp_ta
 
 def test_it_has_no_option_but_when() -> None:
     assert parse_probe("norms:every=5") == Norms(When(every=5))
-    assert not Norms().looks_ahead
+    assert not Norms().ahead(7)

@@ -1,6 +1,5 @@
-"""Snapshots are those of the training, their distances and averages those of their weights."""
+"""Distances and averages are those of the weights after the epochs in which the probe looks, seen from each of them."""
 
-import copy
 import math
 from dataclasses import replace
 
@@ -10,22 +9,18 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, update_bn
 
-from tune_regimes.errors import UsageError
-from tune_regimes.probes.weights import (
-    averaged_accuracy,
-    averaged_weights,
-    pairwise_averages,
-    snapshots,
-    weight_distances,
-    weight_norms,
-)
-from tune_regimes.schedule import Phase, Plateau, Schedule
+from tune_regimes.probes import Watch, When, parse_probe
+from tune_regimes.probes.weights import Weights, average, distance
+from tune_regimes.schedule import Phase, Schedule
 from tune_regimes.tasks import Augmentation, Task
-from tune_regimes.training import Numerics, State, Trajectory
+from tune_regimes.training import Numerics, Trajectory
 from tune_regimes.training.batches import device_data
+from tune_regimes.training.moment import Ahead
 
 SCHEDULE = Schedule((Phase(lr=0.1, momentum=0.9, epochs=3), Phase(lr=0.01, epochs=3)))
 ONE = Numerics(threads=1)
+LOOKS = (1, 3, 6)
+PROBE = Weights(When(at=LOOKS))
 
 
 def plain(task: Task) -> Task:
@@ -39,130 +34,112 @@ def plain(task: Task) -> Task:
     return replace(task, model=model, augmentation=Augmentation())
 
 
-def flat(state: State, names: list[str]) -> np.ndarray:
-    return np.concatenate([state["model"][name].double().flatten().numpy() for name in names])
+def weights_after(task: Task, epochs: tuple[int, ...], seed: int = 4) -> dict[int, dict[str, torch.Tensor]]:
+    trajectory, found = Trajectory(task, seed=seed, numerics=ONE), {}
+    for epoch in range(1, max(epochs) + 1):
+        trajectory.advance(SCHEDULE.settings(epoch - 1, trajectory.steps_per_epoch))
+        if epoch in epochs:
+            found[epoch] = {name: value.clone() for name, value in trajectory.model.state_dict().items()}
+    return found
 
 
-def test_snapshots_are_the_states_of_the_training_bit_for_bit(cnn_task: Task) -> None:
-    found = snapshots(cnn_task, SCHEDULE, 4, (0, 2, 5), numerics=ONE)
-    trajectory = Trajectory(cnn_task, seed=4, numerics=ONE)
-    expected = {0: trajectory.capture()}
-    for epoch in range(5):
-        trajectory.advance(SCHEDULE.settings(epoch, trajectory.steps_per_epoch))
-        expected[epoch + 1] = trajectory.capture()
-    for state, epoch in zip(found, (0, 2, 5), strict=True):
-        assert state["epoch"] == epoch
-        for name, value in expected[epoch]["model"].items():
-            assert torch.equal(state["model"][name], value)
+def looks(task: Task, probe: Weights, ahead: Ahead, seed: int = 4) -> dict[int, dict[str, list[float]]]:
+    """The lists of every look, by epoch."""
+    trajectory = Trajectory(task, seed=seed, numerics=ONE, watcher=Watch([probe]), ahead=ahead)
+    found = {}
+    for epoch in range(1, SCHEDULE.epochs + 1):
+        trajectory.advance(SCHEDULE.settings(epoch - 1, trajectory.steps_per_epoch))
+        for reading in trajectory.readings:
+            found[epoch] = reading["spectra"]
+    return found
 
 
-def test_a_policy_that_reacts_is_followed(mlp_task: Task) -> None:
-    policy = Plateau(Phase(lr=30.0, epochs=4), patience=0, factor=0.01)
-    found = snapshots(mlp_task, policy, 0, (1, 4), numerics=ONE)
-    trajectory, state = Trajectory(mlp_task, seed=0, numerics=ONE), policy.start()
-    for _ in range(4):
-        settings = policy.settings(state, trajectory.steps_per_epoch)
-        state = policy.observe(state, trajectory.advance(settings))
-    assert settings.lr < 30.0
-    assert torch.equal(found[-1]["model"]["0.weight"], trajectory.model.state_dict()["0.weight"])
+def trained_names(task: Task) -> list[str]:
+    return [name for name, p in task.model().named_parameters() if p.requires_grad]
+
+
+def test_it_asks_for_the_weights_of_all_its_looks_within_the_schedule() -> None:
+    assert PROBE.ahead(6) == [1, 3, 6]
+    assert PROBE.ahead(5) == [1, 3]
+    assert parse_probe("weights").ahead(25) == [1, 11, 21]
 
 
 def test_distances_are_those_of_all_trained_parameters_and_of_no_buffer(cnn_task: Task) -> None:
-    states = snapshots(cnn_task, SCHEDULE, 0, (0, 1, 3, 6), numerics=ONE)
-    names = [name for name, _ in cnn_task.model().named_parameters()]
-    vectors = [flat(state, names) for state in states]
-    expected = [[np.linalg.norm(one - other) for other in vectors] for one in vectors]
-    np.testing.assert_allclose(weight_distances(states), expected, rtol=1e-12)
-    np.testing.assert_allclose(weight_norms(states), [np.linalg.norm(vector) for vector in vectors], rtol=1e-12)
+    ahead = weights_after(cnn_task, LOOKS)
+    vectors = [
+        np.concatenate([ahead[epoch][name].double().flatten().numpy() for name in trained_names(cnn_task)])
+        for epoch in LOOKS
+    ]
+    found = looks(cnn_task, Weights(When(at=LOOKS), averages=False), ahead)
+    assert list(found) == list(LOOKS)
+    for row, epoch in enumerate(LOOKS):
+        assert list(found[epoch]) == ["weight_distance"]
+        expected = [math.nan] * row + [float(np.linalg.norm(vectors[row] - other)) for other in vectors[row:]]
+        np.testing.assert_allclose(found[epoch]["weight_distance"], expected, rtol=1e-12)
+        assert found[epoch]["weight_distance"][row] == 0.0
 
 
-def test_frozen_parameters_have_no_part_in_a_distance(mlp_task: Task) -> None:
+def test_frozen_parameters_have_no_part_in_it(mlp_task: Task) -> None:
     def model() -> nn.Module:
         layers = mlp_task.model()
         layers[2].requires_grad_(False)
         return layers
 
-    states = snapshots(replace(mlp_task, model=model), SCHEDULE, 0, (1, 2), numerics=ONE)
-    before = weight_norms(states)
-    states[1]["model"]["2.weight"] += 100.0
-    assert weight_norms(states).tolist() == before.tolist()
+    task = replace(mlp_task, model=model)
+    ahead = weights_after(task, LOOKS)
+    before = looks(task, PROBE, ahead)
+    ahead[6]["2.weight"] += 100.0
+    assert repr(looks(task, PROBE, ahead)) == repr(before)
 
 
-def test_the_mean_weights_are_the_mean(mlp_task: Task) -> None:
-    states = snapshots(mlp_task, SCHEDULE, 0, (1, 2, 3), numerics=ONE)
-    for name, value in averaged_weights(states).items():
-        stacked = torch.stack([state["model"][name].double() for state in states])
-        assert value.dtype == torch.float32
-        torch.testing.assert_close(value.double(), stacked.mean(dim=0), rtol=1e-6, atol=1e-8)
-
-
-def test_the_accuracy_of_an_average_is_that_of_torch_with_its_statistics_computed_anew(cnn_task: Task) -> None:
+def test_what_an_average_predicts_is_what_torch_s_predicts_with_its_statistics_computed_anew(cnn_task: Task) -> None:
     task = plain(cnn_task)
-    states = snapshots(task, SCHEDULE, 0, (1, 3, 4), numerics=ONE)
+    ahead = weights_after(task, LOOKS)
+    found = looks(task, PROBE, ahead)
     model = task.model()
-    average = AveragedModel(model)
-    for state in states:
-        model.load_state_dict(state["model"])
-        average.update_parameters(model)
+    mean = AveragedModel(model)
+    for epoch in (3, 6):
+        model.load_state_dict(ahead[epoch])
+        mean.update_parameters(model)
     data = device_data(task, torch.device("cpu"))
-    update_bn(data.train(7, states[-1]["epoch"]), average)
-    average.eval()
-    outputs = torch.cat([average(inputs) for inputs, _ in data.test()])
+    update_bn((inputs for inputs, _ in data.train(4, 2)), mean)
+    mean.eval()
+    outputs = torch.cat([mean(inputs) for inputs, _ in data.test()])
     targets = task.data.test.targets
-    found = averaged_accuracy(task, states, seed=7, numerics=ONE)
-    assert found["test_accuracy"] == pytest.approx((outputs.argmax(dim=1) == targets).float().mean().item(), rel=1e-6)
-    assert found["test_loss"] == pytest.approx(nn.functional.cross_entropy(outputs, targets).item(), rel=1e-5)
+    accuracy = (outputs.argmax(dim=1) == targets).float().mean().item()
+    assert found[3]["averaged_test_accuracy"][2] == pytest.approx(accuracy, rel=1e-6)
+    loss = nn.functional.cross_entropy(outputs, targets).item()
+    assert found[3]["averaged_test_loss"][2] == pytest.approx(loss, rel=1e-5)
+    assert math.isnan(found[3]["averaged_test_loss"][0])
 
 
-def test_an_average_changes_neither_the_snapshots_nor_the_generators(cnn_task: Task) -> None:
-    states = snapshots(cnn_task, SCHEDULE, 0, (1, 2), numerics=ONE)
-    before, generator = copy.deepcopy(states), torch.get_rng_state()
-    first, second = (averaged_accuracy(cnn_task, states, numerics=ONE) for _ in range(2))
-    assert first == second
-    assert torch.equal(torch.get_rng_state(), generator)
-    for state, other in zip(states, before, strict=True):
-        assert all(torch.equal(value, other["model"][name]) for name, value in state["model"].items())
+def test_without_batch_normalisation_the_weights_alone_predict_what_they_predicted(mlp_task: Task) -> None:
+    found = looks(mlp_task, PROBE, weights_after(mlp_task, LOOKS))
+    trajectory = Trajectory(mlp_task, seed=4, numerics=ONE)
+    for epoch in range(1, 4):
+        record = trajectory.advance(SCHEDULE.settings(epoch - 1, trajectory.steps_per_epoch))
+    assert found[3]["averaged_test_loss"][1] == record["test_loss"]
+    assert found[3]["averaged_test_accuracy"][1] == record["test_accuracy"]
 
 
-def test_without_batch_normalisation_a_single_snapshot_is_as_good_as_it_was(mlp_task: Task) -> None:
-    trajectory = Trajectory(mlp_task, seed=0, numerics=ONE)
-    record = trajectory.advance(SCHEDULE.settings(0, trajectory.steps_per_epoch))
-    found = averaged_accuracy(mlp_task, [trajectory.capture()], numerics=ONE)
-    assert found == {name: record[name] for name in ("test_loss", "test_accuracy")}
+def test_within_an_epoch_it_compares_with_the_ends_of_the_epochs_from_that_one_on(mlp_task: Task) -> None:
+    ahead = weights_after(mlp_task, LOOKS)
+    probe = Weights(When(at=LOOKS, steps=1), averages=False)
+    trajectory = Trajectory(mlp_task, seed=4, numerics=ONE, watcher=Watch([probe]), ahead=ahead)
+    for epoch in range(3):
+        trajectory.advance(SCHEDULE.settings(epoch, trajectory.steps_per_epoch))
+    lists = [reading["spectra"]["weight_distance"] for reading in trajectory.readings]
+    assert len(lists) == trajectory.steps_per_epoch
+    assert all(math.isnan(each[0]) for each in lists)
+    assert [each[1] > 0 for each in lists] == [True] * (len(lists) - 1) + [False]
 
 
-def test_the_matrix_of_averages_holds_every_pair_once_and_the_snapshots_themselves(cnn_task: Task) -> None:
-    states = snapshots(cnn_task, SCHEDULE, 0, (0, 2, 5), numerics=ONE)
-    found = pairwise_averages(cnn_task, states, "test_loss", numerics=ONE)
-    np.testing.assert_array_equal(found, found.T)
-    assert found[0, 0] == averaged_accuracy(cnn_task, [states[0]], numerics=ONE)["test_loss"]
-    assert found[2, 1] == averaged_accuracy(cnn_task, [states[1], states[2]], numerics=ONE)["test_loss"]
+def test_where_nothing_is_known_of_later_epochs_the_lists_are_empty(mlp_task: Task) -> None:
+    assert looks(mlp_task, PROBE, {}) == {epoch: {"weight_distance": []} for epoch in LOOKS}
 
 
-def test_weights_that_are_not_finite_have_no_distance_and_no_accuracy(mlp_task: Task) -> None:
-    states = snapshots(mlp_task, SCHEDULE, 0, (1, 2, 3), numerics=ONE)
-    states[1]["model"]["0.weight"][0, 0] = math.nan
-    found = weight_distances(states)
-    assert np.isfinite(found).tolist() == [[True, False, True], [False, False, False], [True, False, True]]
-    assert all(math.isnan(value) for value in averaged_accuracy(mlp_task, states, numerics=ONE).values())
-
-
-@pytest.mark.parametrize("epochs", [(), (2, 1), (1, 1), (-1, 2), (3, 7)])
-def test_epochs_that_are_none_of_the_schedule_s_are_refused(mlp_task: Task, epochs: tuple[int, ...]) -> None:
-    with pytest.raises(UsageError, match=r"after epochs that rise, from 0 to 6 .* got \["):
-        snapshots(mlp_task, SCHEDULE, 0, epochs)
-
-
-def test_a_training_that_diverges_on_the_way_is_named_with_its_epoch(mlp_task: Task) -> None:
-    with pytest.raises(UsageError, match="this one diverged in epoch 1 of 3; take them before it"):
-        snapshots(mlp_task, Schedule((Phase(lr=1e39, epochs=3),)), 0, (1, 3), numerics=ONE)
-
-
-def test_what_cannot_be_compared_is_refused(mlp_task: Task) -> None:
-    start = snapshots(mlp_task, SCHEDULE, 0, (0,), numerics=ONE)
-    with pytest.raises(UsageError, match="of a training that has begun, got 1 without"):
-        weight_distances(start)
-    with pytest.raises(UsageError, match="needs at least one snapshot, got none"):
-        averaged_accuracy(mlp_task, [], numerics=ONE)
-    with pytest.raises(UsageError, match="metric must be one of test_loss, test_accuracy, got 'accuracy'"):
-        pairwise_averages(mlp_task, start, "accuracy", numerics=ONE)
+def test_a_mean_is_taken_in_float64_and_keeps_its_type_and_a_distance_of_what_is_not_finite_is_none() -> None:
+    first, second = {"w": torch.tensor([1.0, 2.0**-24])}, {"w": torch.tensor([1.0, -(2.0**-24)])}
+    mean = average(first, second)
+    assert (mean["w"].dtype, mean["w"].tolist()) == (torch.float32, [1.0, 0.0])
+    assert math.isnan(distance(first, {"w": torch.tensor([math.nan, 0.0])}))

@@ -38,7 +38,7 @@ def test_a_regime_has_one_learning_rate_and_the_weight_decay_of_the_paper() -> N
 def test_the_momentum_is_watched_with_the_final_weights_in_sight() -> None:
     (probe,) = find_study("two_regimes.momentum")().probes
     assert {"momentum_alignment", "momentum_scale"} <= {column.name for column in probe.columns()}
-    assert probe.looks_ahead
+    assert probe.ahead(30) == (30,)
     assert not find_study("two_regimes.gradient_descent")().probes
 
 

@@ -7,7 +7,7 @@ Source: Two Regimes, section 3.1, eqs. 3 and 4.
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -18,12 +18,10 @@ from tune_regimes.errors import UsageError
 from tune_regimes.probes.applied import applied, examples_in_step
 from tune_regimes.probes.probe import Measured, Probe, ProbeColumn
 from tune_regimes.training.batches import Batch
-from tune_regimes.training.moment import Moment
+from tune_regimes.training.moment import Moment, Vectors
 from tune_regimes.training.observables import weight_norm
 from tune_regimes.training.randomness import stream
 
-Vectors = Mapping[str, Tensor]
-"""A vector of the size of the weights, by name of parameter."""
 GRADIENTS = ("batch", "full")
 REFERENCES = ("final", None)
 
@@ -139,10 +137,9 @@ class Momentum(Probe):
         if self.gradient == "batch" and self.subset != 1:
             raise UsageError(f"a subset goes with gradient=full, got subset={self.subset!r} for a mini-batch gradient")
 
-    @property
-    def looks_ahead(self) -> bool:
-        """Whether it needs the weights at the end of the schedule."""
-        return self.reference == "final"
+    def ahead(self, epochs: int) -> tuple[int, ...]:
+        """The end of the schedule, where the alignment points to it."""
+        return (epochs,) if self.reference == "final" else ()
 
     def columns(self) -> tuple[ProbeColumn, ...]:
         """Alignment and scale."""
@@ -168,9 +165,9 @@ class Momentum(Probe):
         gradient = _gradient(moment, self._rows(moment))
         decayed = _decayed(gradient, weights, moment)
         velocity = moment.velocity or self._next(moment, weights, decayed)
-        ahead = moment.reference if self.looks_ahead else None
+        final = moment.ahead[max(moment.ahead)] if self.reference == "final" and moment.ahead else None
         values = {
-            "momentum_alignment": math.nan if ahead is None else alignment(velocity, weights, ahead),
+            "momentum_alignment": math.nan if final is None else alignment(velocity, weights, final),
             "momentum_scale": scale(velocity, gradient),
             "momentum_scale_decayed": scale(velocity, decayed),
         }

@@ -91,17 +91,18 @@ class Probe(ABC):
 
     Attributes:
         name: What it is called in a study's specification and on the command line.
-        looks_ahead: Whether it needs the weights at the end of the schedule: the training is then made twice, and
-            shares its states with no other schedule.
     """
 
     name: ClassVar[str]
     when: When = When()
 
-    @property
-    def looks_ahead(self) -> bool:
-        """See the class."""
-        return False
+    def ahead(self, epochs: int) -> Sequence[int]:
+        """After which epochs of a schedule of so many it needs the weights beforehand, as `Moment.ahead`.
+
+        Where it needs any, the training is made twice, and shares its states with no other schedule.
+        """
+        del epochs
+        return ()
 
     @abstractmethod
     def columns(self) -> tuple[ProbeColumn, ...]:

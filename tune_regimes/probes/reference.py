@@ -43,9 +43,9 @@ A probe is written `name:option=value,option=value`. When it looks is told by th
 - **Columns** of an epoch hold the last look in it, null where there was none or no number was found; `measurements` has
   every look, `spectra` every list. `probe_seconds` is the time that the probes took, which is no part of `seconds`.
 - **Sharing**: what a probe saw is stored with the state of the training, and inherited with it. So studies share states
-  where they have the same probes. A probe that looks ahead (`momentum`, to the end of the schedule) makes each training
-  twice, first unwatched, and shares its watched states with no other schedule; the end is found again by
-  retraining, which is exact, and no trajectory is kept.
+  where they have the same probes. A probe that looks ahead (`momentum`, to the end of the schedule, and `weights`,
+  to its later looks) makes each training twice, first unwatched, and shares its watched states with no other schedule;
+  what is ahead is found by training, which is exact, and no trajectory is kept.
 - **Randomness**: what a probe draws comes from the seed, the epoch, the step and its name alone.
 - **Memory**: while a probe looks, one copy of weights and buffers is held, to put the model back; what a probe takes
   besides is said below.

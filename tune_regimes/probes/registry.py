@@ -13,6 +13,7 @@ PROBES: Mapping[str, str] = {
     "momentum": "momentum.Momentum",
     "norms": "norms.Norms",
     "predictions": "predictions.Predictions",
+    "weights": "weights.Weights",
 }
 """Module and class of each probe."""
 

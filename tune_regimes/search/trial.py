@@ -11,11 +11,11 @@ from typing import Any
 
 from tune_regimes.errors import StudyError
 from tune_regimes.results import ENDED, read_epoch_rows, read_trial, write_epochs, write_readings, write_trial
-from tune_regimes.search.final_weights import final_weights
 from tune_regimes.search.job import TrialSpec
 from tune_regimes.search.readings import WORST
 from tune_regimes.search.rows import Row, epoch_row, history_columns, identity_columns, last_phase_epoch
 from tune_regimes.search.trial_states import TrialStates
+from tune_regimes.search.weights_ahead import weights_ahead
 from tune_regimes.search.workplace import Workplace
 from tune_regimes.sharing.course import has_diverged
 from tune_regimes.sharing.store import Epoch
@@ -163,8 +163,8 @@ class TrialRun:
     def _caught_up(self) -> Trajectory:
         """The trajectory after the last row: from the longest stored state that is whole, the rest trained again."""
         if self._trajectory is None:
-            reference = final_weights(self._place, self.spec) if self._place.looks_ahead else None
-            self._trajectory = trajectory = self._place.trajectory(self.spec.seed, reference)
+            ahead = weights_ahead(self._place, self.spec)
+            self._trajectory = trajectory = self._place.trajectory(self.spec.seed, ahead)
             self._place.check_quota(trajectory, self.spec.schedule)
             self._place.check_trains(trajectory, self.spec.schedule)
             self._states.restore(trajectory, self._root, self._history)

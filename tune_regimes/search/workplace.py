@@ -1,13 +1,11 @@
 """What a worker process keeps from trial to trial: the task, its identity, and the store of states."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
-
-from torch import Tensor
 
 from tune_regimes.errors import StorageError
 from tune_regimes.probes import Watch
@@ -21,6 +19,7 @@ from tune_regimes.sharing.store import Store
 from tune_regimes.storage import Storage
 from tune_regimes.tasks import Task
 from tune_regimes.training import Numerics, Trajectory
+from tune_regimes.training.moment import Ahead
 from tune_regimes.training.optimizers import ScheduledOptimizer
 
 _MOST_FAILURES = 3
@@ -64,17 +63,17 @@ class Workplace:
         """The same place for trainings that no probe looks at: they share states among themselves."""
         return Workplace(replace(self.job, probes=()), self.task)
 
-    @property
-    def looks_ahead(self) -> bool:
-        """Whether a probe needs the weights at the end of the schedule."""
-        return any(probe.looks_ahead for probe in self.job.probes)
+    def epochs_ahead(self, spec: TrialSpec) -> list[int]:
+        """The epochs after which a probe needs a trial's weights beforehand, in order."""
+        epochs = spec.schedule.epochs
+        return sorted({epoch for probe in self.job.probes for epoch in probe.ahead(epochs)})
 
-    def trajectory(self, seed: int, reference: Mapping[str, Tensor] | None = None) -> Trajectory:
+    def trajectory(self, seed: int, ahead: Ahead | None = None) -> Trajectory:
         """A training at its beginning.
 
         Args:
             seed: Its seed.
-            reference: The weights at the end of its schedule, where a probe looks ahead.
+            ahead: Its weights after the epochs that a probe needs beforehand.
         """
         return Trajectory(
             self.task,
@@ -82,7 +81,7 @@ class Workplace:
             device=self.job.device,
             numerics=Numerics(threads=self.job.threads),
             watcher=Watch(self.job.probes) if self.job.probes else None,
-            reference=reference,
+            ahead=ahead or {},
         )
 
     def check_quota(self, trajectory: Trajectory, policy: Policy) -> None:
@@ -116,12 +115,12 @@ class Workplace:
     def _identity_of(self, spec: TrialSpec) -> dict[str, Any]:
         """What the training of a trial and its records depend on beside its settings.
 
-        That is the whole schedule where a probe looks ahead to its end, and the trial's name where nothing is shared.
+        That is the whole schedule where a probe looks ahead, and the trial's name where nothing is shared.
         """
         if self._identity is None:
             self._identity = self.trajectory(spec.seed).identity()
         identity = self._identity | {"seed": spec.seed}
-        if self.looks_ahead:
+        if self.epochs_ahead(spec):
             identity |= {"schedule": spec.schedule.to_dict()}
         return identity if self.job.share else identity | {"trial": [self.job.owner, spec.trial_id]}
 

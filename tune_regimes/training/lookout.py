@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from tune_regimes.schedule import Settings
 from tune_regimes.tasks import Task
 from tune_regimes.training.batches import DeviceData
-from tune_regimes.training.moment import Moment, Reading, Record, Watcher
+from tune_regimes.training.moment import Ahead, Moment, Reading, Record, Watcher
 
 
 class Lookout:
@@ -23,7 +23,7 @@ class Lookout:
         velocity: The momentum buffers of SGD as they stand.
         seed: Seed of the training.
         device: Where the model is.
-        reference: The weights at the end of the schedule, for a watcher that asks for them.
+        ahead: The weights after epochs of this training, for a watcher that asks for them.
 
     Attributes:
         readings: What was seen in the last epoch.
@@ -39,11 +39,11 @@ class Lookout:
         velocity: Callable[[], Mapping[str, Tensor]],
         seed: int,
         device: torch.device,
-        reference: Mapping[str, Tensor] | None,
+        ahead: Ahead,
     ) -> None:
         self.watcher = watcher
         self._task, self._data, self._model, self._velocity = task, data, model, velocity
-        self._seed, self._device, self._reference = seed, device, reference
+        self._seed, self._device, self._ahead = seed, device, ahead
         self.readings: list[Reading] = []
         self.seconds = 0.0
 
@@ -77,7 +77,7 @@ class Lookout:
                 seed=self._seed,
                 device=self._device,
                 velocity=self._velocity(),
-                reference=self._reference,
+                ahead=self._ahead,
             )
         )
 

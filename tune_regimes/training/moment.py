@@ -1,7 +1,7 @@
 """A training as a probe sees it: between two steps, for reading only."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
@@ -14,6 +14,10 @@ from tune_regimes.training.batches import Batch, DeviceData
 Record = dict[str, float]
 Reading = dict[str, Any]
 """One measurement as JSON values: ``step`` of the epoch, ``values`` by column, ``spectra`` by name."""
+Vectors = Mapping[str, Tensor]
+"""A vector of the size of the weights, by name of parameter."""
+Ahead = Mapping[int, Vectors]
+"""Weights after epochs, by epoch."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,8 @@ class Moment:
         device: Where the model is.
         velocity: The momentum buffers g of SGD by name of parameter, ``g <- momentum * g + gradient``, as they stand;
             empty where there are none.
-        reference: The weights at the end of the schedule by name of parameter; None where nothing asks for them.
+        ahead: The weights after epochs of this training, those to come included, by epoch and by name of parameter:
+            those that a watcher asks for; none where the training diverges.
     """
 
     task: Task
@@ -44,8 +49,8 @@ class Moment:
     steps_per_epoch: int
     seed: int
     device: torch.device
-    velocity: Mapping[str, Tensor]
-    reference: Mapping[str, Tensor] | None = None
+    velocity: Vectors
+    ahead: Ahead = field(default_factory=dict)
 
     @property
     def batch_size(self) -> int:
@@ -64,6 +69,10 @@ class Moment:
     def examples(self, rows: Tensor) -> Batch:
         """Training examples by number, int64 [B], without crop and flip."""
         return self.data.examples(rows.to(self.device))
+
+    def train(self) -> Iterator[Batch]:
+        """The training batches of the epoch anew: as shuffled, cropped and flipped in it."""
+        return self.data.train(self.seed, self.epoch - 1)
 
     def test(self) -> Iterator[Batch]:
         """All of the test set in its own order."""

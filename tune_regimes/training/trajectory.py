@@ -3,9 +3,9 @@
 import hashlib
 import math
 import time
-from collections.abc import Mapping
 from contextlib import nullcontext
 from itertools import islice
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -22,7 +22,7 @@ from tune_regimes.training.exhaustion import enough_memory, remedy_for
 from tune_regimes.training.lookout import Lookout, steps_of
 from tune_regimes.training.means import Means
 from tune_regimes.training.memory import keep_freed_memory
-from tune_regimes.training.moment import Reading, Record, Watcher
+from tune_regimes.training.moment import Ahead, Reading, Record, Watcher
 from tune_regimes.training.numerics import Numerics
 from tune_regimes.training.objective import Objective
 from tune_regimes.training.observables import WeightObserver, to_cpu
@@ -37,16 +37,17 @@ class Trajectory:
     """One training of a task.
 
     The order of the data, crops, flips and dropout of an epoch come from the seed and the number of the epoch alone,
-    and the initial weights from the seed. So n epochs, captured, restored elsewhere and continued for m more, equal
-    n + m epochs: on a CPU bit for bit, given the same versions, kind of processor and number of threads.
+    and the initial weights from the seed, or from the task's ``init_seed``. So n epochs, captured, restored elsewhere
+    and continued for m more, equal n + m epochs: on a CPU bit for bit, given the same versions, kind of processor and
+    number of threads.
 
     Args:
         task: what is trained. Trajectories of one task object share its data on the device.
-        seed: decides everything random.
+        seed: decides everything random, but for the initial weights where the task has a seed for these.
         device: "cpu", "cuda" or "cuda:<index>".
         numerics: data type, threads and determinism.
         watcher: looks at the training as it goes, and adds to its records; None for nobody.
-        reference: the weights at the end of the schedule by name of parameter, for a watcher that asks for them.
+        ahead: the weights after epochs of this very training by epoch, for a watcher that asks for them.
 
     Raises:
         ResourceError: there is no such device, or the data does not fit its memory.
@@ -67,7 +68,7 @@ class Trajectory:
         device: str = "cpu",
         numerics: Numerics = Numerics(),  # noqa: B008
         watcher: Watcher | None = None,
-        reference: Mapping[str, Tensor] | None = None,
+        ahead: Ahead = MappingProxyType({}),
     ) -> None:
         self._task, self._seed, self._device = task, seed, _device(device)
         self._numerics = numerics.resolved(self._device)
@@ -75,7 +76,7 @@ class Trajectory:
             keep_freed_memory()
         with enough_memory(self._device, "train_size", len(task.data.train), "choose a smaller one"):
             self._data = device_data(task, self._device)
-        with global_stream(CPU, seed, "init"):
+        with global_stream(CPU, seed if task.init_seed is None else task.init_seed, "init"):
             self._model = _placed(task.model(), self._device)
         self._forward = torch.compile(self._model) if numerics.compile else self._model
         self._optimizer = ScheduledOptimizer(self._model, task.loss)
@@ -83,7 +84,7 @@ class Trajectory:
         self._average, self._observer = WeightAverage(trained), WeightObserver(trained)
         self.steps_per_epoch = task.steps_per_epoch
         self._lookout = Lookout(
-            watcher, task, self._data, self._model, self._optimizer.velocity, seed, self._device, reference
+            watcher, task, self._data, self._model, self._optimizer.velocity, seed, self._device, ahead
         )
         self.epoch, self.diverged = 0, False
 
