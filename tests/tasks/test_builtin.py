@@ -54,6 +54,14 @@ def test_the_initialisation_reaches_the_model_and_the_identity() -> None:
     assert len({task("digits/simple_cnn", **kind) for kind in kinds}) == len(kinds)
 
 
+def test_the_seed_of_the_initial_weights_reaches_the_task_and_the_identity() -> None:
+    plain, seeded = (task("digits/mlp", **option).build() for option in ({}, {"init_seed": 3}))
+    assert (plain.init_seed, seeded.init_seed) == (None, 3)
+    assert "init_seed" not in plain.identity()
+    kinds = [{}, {"init_seed": 0}, {"init_seed": 3}]
+    assert len({str(task("digits/mlp", **kind).build().identity()) for kind in kinds}) == len(kinds)
+
+
 def test_a_full_batch_takes_every_row_in_one_step(pack: Path) -> None:
     built = task("cifar10/mlp", data=pack, batch_size="full").build()
     assert (built.batch_size, built.steps_per_epoch) == (30, 1)

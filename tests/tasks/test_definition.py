@@ -38,6 +38,12 @@ def test_an_evaluation_batch_has_at_least_one_row() -> None:
         make(eval_batch_size=0)
 
 
+def test_a_seed_of_the_initial_weights_is_at_least_0() -> None:
+    make(init_seed=0)
+    with pytest.raises(TaskError, match="init_seed must be at least 0, or None for the training's own, got -1"):
+        make(init_seed=-1)
+
+
 def test_no_metric_may_be_named_loss() -> None:
     with pytest.raises(TaskError, match="'loss'"):
         make(metrics={"loss": accuracy})
@@ -76,6 +82,7 @@ def test_accuracy_is_the_share_of_right_answers() -> None:
     [
         {"batch_size": 5},
         {"eval_batch_size": 7},
+        {"init_seed": 0},
         {"augmentation": Augmentation(crop=1)},
         {"augmentation": Augmentation(crop=1, padding="reflect")},
         {"loss": nn.functional.nll_loss},

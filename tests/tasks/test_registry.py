@@ -18,12 +18,12 @@ def test_the_models_that_are_named_are_those_that_can_be_built() -> None:
 
 def test_every_option_has_a_default_and_all_but_the_network_s_own_start_are_resolved() -> None:
     known = {field.name for field in fields(Options)}
-    assert set(resolve("digits/mlp", {})) == known - {"init", "init_scale"}
-    assert set(resolve("digits/mlp", {"init": "ntk", "init_scale": 2})) == known
+    assert set(resolve("digits/mlp", {})) == known - {"init", "init_scale", "init_seed"}
+    assert set(resolve("digits/mlp", {"init": "ntk", "init_scale": 2, "init_seed": 0})) == known
 
 
 def test_the_network_s_own_start_said_or_not_is_one_task() -> None:
-    assert resolve("digits/mlp", {"init": "default", "init_scale": 1}) == resolve("digits/mlp", {})
+    assert resolve("digits/mlp", {"init": "default", "init_scale": 1, "init_seed": None}) == resolve("digits/mlp", {})
 
 
 def test_the_models_that_say_so_in_their_names_are_scale_invariant() -> None:
@@ -75,6 +75,10 @@ def test_a_name_that_does_not_exist_is_refused_with_the_choices(name: str, said:
         ("init_scale", -1.0),
         ("init_scale", float("inf")),
         ("init_scale", "2"),
+        ("init_seed", -1),
+        ("init_seed", 1.0),
+        ("init_seed", True),
+        ("init_seed", "0"),
         ("augment", "yes"),
         ("normalize", 1),
         ("download", "yes"),

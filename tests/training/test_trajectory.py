@@ -57,6 +57,27 @@ def test_seeds_give_other_weights_and_other_records(cnn_task: Task) -> None:
     assert first.advance(PLAIN)["train_loss"] != second.advance(PLAIN)["train_loss"]
 
 
+def test_a_task_s_init_seed_gives_every_seed_the_initial_weights_of_that_one_and_leaves_its_epochs_alone(
+    cnn_task: Task,
+) -> None:
+    plain, own, other = (
+        Trajectory(task, seed=seed)
+        for task, seed in ((cnn_task, 3), (replace(cnn_task, init_seed=3), 3), (replace(cnn_task, init_seed=3), 5))
+    )
+    assert torch.equal(own.model[0].weight, plain.model[0].weight)
+    assert torch.equal(other.model[0].weight, plain.model[0].weight)
+    losses = [trajectory.advance(PLAIN)["train_loss"] for trajectory in (plain, own, other)]
+    assert losses[1] == losses[0] != losses[2]
+
+
+def test_what_an_epoch_draws_follows_the_seed_of_the_training_and_not_that_of_the_initial_weights(
+    cnn_task: Task,
+) -> None:
+    own, seeded = Trajectory(cnn_task, seed=5), Trajectory(replace(cnn_task, init_seed=3), seed=5)
+    seeded.restore(own.capture())
+    assert seeded.advance(PLAIN)["train_loss"] == own.advance(PLAIN)["train_loss"]
+
+
 def test_convolutions_run_in_channels_last_order(cnn_task: Task) -> None:
     weight = Trajectory(cnn_task, seed=0).model[0].weight
     assert weight.is_contiguous(memory_format=torch.channels_last)

@@ -31,4 +31,4 @@ def build(name: str, **options: Any) -> Task:
     )
     crops = Augmentation(info.flip, info.crop, chosen.padding) if chosen.augment else Augmentation()
     rows = len(data.train) if chosen.batch_size == FULL else chosen.batch_size
-    return Task(make, data, batch_size=int(rows or info.batch_size), augmentation=crops)
+    return Task(make, data, batch_size=int(rows or info.batch_size), augmentation=crops, init_seed=chosen.init_seed)

@@ -74,10 +74,12 @@ class Task:
         eval_batch_size: rows per evaluation step (every row is evaluated).
         augmentation: random changes to training images.
         spec: the specification the task was built from, where it was.
+        init_seed: trainings of whatever seed start from the weights of a training with this one; None where each starts
+            from those of its own seed. Order, crops and dropout are those of the training's seed either way.
 
     Raises:
-        TaskError: for a batch size below 1 or above the training split, a metric named "loss", or an augmentation
-            that does not fit the data.
+        TaskError: for a batch size below 1 or above the training split, a metric named "loss", an augmentation that
+            does not fit the data, or a seed below 0.
     """
 
     model: Callable[[], nn.Module]
@@ -88,6 +90,7 @@ class Task:
     eval_batch_size: int = 500
     augmentation: Augmentation = Augmentation()
     spec: "TaskSpec | None" = None
+    init_seed: int | None = None
 
     def __post_init__(self) -> None:
         rows = len(self.data.train)
@@ -97,6 +100,8 @@ class Task:
             raise TaskError(f"eval_batch_size must be at least 1, got {self.eval_batch_size}")
         if "loss" in self.metrics:
             raise TaskError("a metric cannot be named 'loss': train_loss and test_loss are the task's own loss")
+        if self.init_seed is not None and self.init_seed < 0:
+            raise TaskError(f"init_seed must be at least 0, or None for the training's own, got {self.init_seed}")
         _check_augmentation(self.augmentation, self.data)
 
     @property
@@ -118,6 +123,7 @@ class Task:
             "augmentation": {"flip": crop.flip, "crop": crop.crop, "padding": crop.padding},
             "loss": _name_of(self.loss),
             "metrics": {name: _name_of(metric) for name, metric in sorted(self.metrics.items())},
+            **({} if self.init_seed is None else {"init_seed": self.init_seed}),
         }
 
 

@@ -32,6 +32,8 @@ class Options:
         init: how trained layers start: "default" as the network's source has it, "kaiming" or "ntk" (see
             :func:`tune_regimes.tasks.models.initial.initialise`).
         init_scale: what the initial weights are multiplied by.
+        init_seed: the seed of the initial weights, whatever that of the training, which has those of a training with
+            this seed; None for the training's own.
 
     Raises:
         TaskError: for a value of the wrong type or range.
@@ -50,6 +52,7 @@ class Options:
     dropout: float = 0.0
     init: str = "default"
     init_scale: float = 1.0
+    init_seed: int | None = None
 
     def __post_init__(self) -> None:
         for name, (accepts, wanted) in _RULES.items():
@@ -88,4 +91,5 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "dropout": (lambda v: _number(v) and 0 <= v < 1, "a number in [0, 1)"),
     "init": (lambda v: v in INITS, f"one of {', '.join(INITS)}"),
     "init_scale": (lambda v: _number(v) and v > 0, "a number above 0"),
+    "init_seed": (lambda v: v is None or _whole(v, 0), "a whole number of at least 0, or None"),
 }

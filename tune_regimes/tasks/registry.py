@@ -90,7 +90,7 @@ MODELS: dict[str, ModelInfo] = {
     **{f"preresnet{depth}_si": ModelInfo(scale_invariant=True) for depth in (8, 14, 20, 32)},
     **{f"vgg{depth}_si": ModelInfo(smallest=32, scale_invariant=True) for depth in (11, 16)},
 }
-_OWN_START = (("init", "default"), ("init_scale", 1.0))
+_OWN_START = (("init", "default"), ("init_scale", 1.0), ("init_seed", None))
 
 
 def split_name(name: str) -> tuple[str, str]:
@@ -133,8 +133,8 @@ def resolve(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """All options of a built-in task: those given, checked, and the defaults of the data set and the model.
 
     The folder is made absolute, so that it means the same in a worker process. A full batch becomes the number of rows
-    where that is known without reading the data. The initialisation is left out where it is the network's own: a task
-    that does not use it is the task that it was before there was a choice.
+    where that is known without reading the data. The initialisation is left out where it is the network's own, and its
+    seed where it is the training's: a task that does not use them is the task that it was before there was a choice.
 
     Raises:
         TaskError: for an unknown task or option, or a value of the wrong type or range.
