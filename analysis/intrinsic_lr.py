@@ -1,6 +1,6 @@
 """Li, Lyu and Arora, "Reconciling Modern Deep Learning with Traditional Optimization Analyses" (2020): its studies.
 
-Verdicts on P4-01 and P4-08 to P4-35, as far as they are about networks, and the paper's Figs. 1 to 5, 8 and 11 to 13.
+Verdicts on P4-01 and P4-08 to P4-35, as far as they are about networks, and the paper's Figs. 1 to 8 and 11 to 13.
 The exact statements (P4-02 to P4-07 and others) are tested in ``tests/theory``.
 """
 
@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis import decay_kind, equilibrium, full_batch, initialisation, predictions, recovery, small_lr
+from analysis import averages, decay_kind, equilibrium, full_batch, initialisation, predictions, recovery, small_lr
 from analysis.document import Plate, Report
 from analysis.effective_lr import courses, stretches
+from analysis.figures.averages import pair_maps
 from analysis.figures.courses import course_figure, with_errors
 from analysis.figures.intrinsic_lr import accuracy_by_arm, prediction_distances, recovery_times
 from analysis.reporting import best_plates, searched, stage_plate
@@ -147,6 +148,17 @@ def analyse_full_batch(results: "Results", others: "Sequence[Results]" = ()) -> 
     return _report(results, full_batch.claims(own.trials, own.epochs), plate)
 
 
+def analyse_averages(results: "Results", others: "Sequence[Results]" = ()) -> Report:
+    """P4-22 and P4-23, with Figs. 6 and 7."""
+    own = searched(results)
+    pairs = averages.read_pairs(own.trials, own.epochs, own.spectra)
+    caption = (
+        "Test accuracy of the average of two networks of one run, and their distance (Figs. 6, 7). On the diagonals: "
+        "one network. Means over seeds."
+    )
+    return _report(results, averages.claims(pairs), Plate("pair_maps", pair_maps(pairs), caption))
+
+
 def _courses(
     results: "Results",
     by: str,
@@ -187,4 +199,5 @@ STUDIES: Mapping[str, Callable[..., Report]] = {
         for name in ("ntk", "kaiming", "kaiming_times_1000", "kaiming_by_1000")
     },
     "full_batch": analyse_full_batch,
+    "averages": analyse_averages,
 }

@@ -7,11 +7,13 @@ it decides the equilibrium that training reaches, in about its inverse in steps:
 - ``recovery`` (Fig. 11): the steps back to equilibrium after a change that keeps the intrinsic learning rate;
 - ``decay_kind`` (Fig. 4): learning rate or weight decay halved at the same epochs;
 - ``predictions`` (Fig. 3): three schedules and many seeds, whose predictions are compared too;
+- ``predictions_one_start`` (Fig. 9): the same, with the same initial weights in all runs;
 - ``small_lr`` (Figs. 2a to 2c, 10) and ``levels`` (Fig. 2d): small learning rates from the start;
 - ``initialisation_*`` (Fig. 8): four initialisations, two weight decays, two schedules;
-- ``full_batch`` (Fig. 5): gradient descent, which does not stay where the loss is zero.
+- ``full_batch`` (Fig. 5): gradient descent, which does not stay where the loss is zero;
+- ``averages`` (Figs. 6, 7): how far the weights of one run are apart, and what the averages of any two predict.
 
-The paper scale takes what is printed; ``search_spaces.intrinsic_lr_points`` says what is not and what the others have.
+The paper scale takes what is printed; ``search_spaces.intrinsic_lr_rates`` says what is not and what the others have.
 """
 
 from collections.abc import Callable, Mapping
@@ -34,8 +36,14 @@ SCHEDULES: Mapping[str, Callable[..., Schedule]] = {
     "levels": points.level_schedule,
     "initialisation": points.initialisation_schedule,
     "full_batch": points.full_batch_schedule,
+    "averages": points.averages_schedule,
 }
 """From a point and the rates of a scale to a schedule, by kind of study."""
+PROBES: Mapping[str, Callable[[int], str]] = {
+    "predictions": points.prediction_probe,
+    "averages": points.weights_probe,
+}
+"""From the epochs of a scale to what looks at the trainings, by kind of study."""
 
 
 def build(name: str, scale: Scale, *, kind: str, study: str = "", origin: dict[str, Any] | None = None) -> "Study":
@@ -60,7 +68,7 @@ def build(name: str, scale: Scale, *, kind: str, study: str = "", origin: dict[s
         space={setting: tune.grid_search(list(each)) for setting, each in values.items()},
         samples=scale.samples,
         seeds=scale.seeds,
-        probes=[points.prediction_probe(scale.epochs)] if kind == "predictions" else [],
+        probes=[PROBES[kind](scale.epochs)] if kind in PROBES else [],
         origin=origin,
     )
 
@@ -146,16 +154,33 @@ _DECAY_KIND = _entry(
         ("PreResNet-32, for GPUs", 8200, 3),
     ),
 )
+_ONE_START: Mapping[str, Any] = {"init_seed": 1000}
+"""The initial weights of a seed that is none of the runs' own."""
+
+
+def _prediction_scales(**extra: Any) -> dict[str, Scale]:
+    digits, mnist = {**_DIGITS, **extra}, {"augment": False, **extra}
+    return {
+        "smoke": Scale("digits, a minute", "digits/mlp_si", 20, 1, 12, digits),
+        "replica": Scale("digits, ten minutes on 2 cores", "digits/mlp_si", 50, 1, 60, digits),
+        "paper": Scale("CNN on MNIST, 1500 runs, for GPUs", "mnist/mnist_cnn_si", 200, 1, 500, mnist),
+    }
+
+
 _PREDICTIONS = _entry(
     "predictions",
     "errors and predictions of many runs of three schedules that meet, then are fine-tuned",
-    ("3", "9"),
+    ("3",),
     ("P4-11", "P4-12", "P4-17", "P4-18"),
-    {
-        "smoke": Scale("digits, a minute", "digits/mlp_si", 20, 1, 12, _DIGITS),
-        "replica": Scale("digits, ten minutes on 2 cores", "digits/mlp_si", 50, 1, 60, _DIGITS),
-        "paper": Scale("CNN on MNIST, 1500 runs, for GPUs", "mnist/mnist_cnn_si", 200, 1, 500, {"augment": False}),
-    },
+    _prediction_scales(),
+)
+_PREDICTIONS_ONE_START = _entry(
+    "predictions_one_start",
+    "predictions of the same schedules where all runs have the same initial weights",
+    ("9",),
+    ("P4-31",),
+    _prediction_scales(**_ONE_START),
+    "predictions",
 )
 _SMALL_LR = _entry(
     "small_lr",
@@ -192,6 +217,17 @@ _FULL_BATCH = _entry(
         "paper": Scale("1000 images, for GPUs", "cifar10/preresnet32_si", 40000, 1, 3, _THOUSAND_ROWS),
     },
 )
+_AVERAGES = _entry(
+    "averages",
+    "distances between the weights of one run, and what the averages of any two predict",
+    ("6", "7"),
+    ("P4-22", "P4-23"),
+    _scales(
+        ("digits, half a minute", 80, 4),
+        ("CIFAR-10, a quarter of an hour on 2 cores", 80, 4),
+        ("PreResNet-32, for GPUs", 8000, 3),
+    ),
+)
 
 
 def _initialisations() -> list[StudyEntry]:
@@ -217,10 +253,12 @@ STUDIES = {
         _RECOVERY,
         _DECAY_KIND,
         _PREDICTIONS,
+        _PREDICTIONS_ONE_START,
         _SMALL_LR,
         _LEVELS,
         *_initialisations(),
         _FULL_BATCH,
+        _AVERAGES,
     )
 }
 """The studies of this paper by short name; calling one builds it."""

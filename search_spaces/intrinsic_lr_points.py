@@ -1,15 +1,10 @@
-"""The schedules of ``intrinsic_lr``'s studies by point, and what each scale gives them: rates, weight decays, levels.
-
-The paper's rates suit its budgets: at an intrinsic learning rate of 2e-4 and 391 steps an epoch, 1 / intrinsic lr is 13
-epochs. The other scales have a few hundred times fewer steps, so that their weight decay, and with it the intrinsic
-learning rate, is larger: a phase still holds as many times 1 / intrinsic lr as its claim needs.
-"""
+"""The schedules of ``intrinsic_lr``'s studies by point, the values of their points, and what looks at them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from tune_regimes.schedule import Schedule, labelled, rescaled, weight_decay_for
+from search_spaces.intrinsic_lr_rates import RATES, Rates
+from tune_regimes.schedule import Phase, Schedule, labelled, rescaled, weight_decay_for
 from tune_regimes.schedule.families.equilibrium import FIG_4_UNITS, figure_3, figure_4, figure_5, figure_8, table_1
 
 TABLE_1_UNITS = 11
@@ -18,84 +13,10 @@ FIG_3_UNITS = 5
 FIG_8_UNITS = 4
 FEWEST = 2
 """Epochs of the shortest phase of a recovery."""
-
-
-@dataclass(frozen=True)
-class Rates:
-    """What a scale gives the schedules.
-
-    Args:
-        equilibrium: Learning rate and weight decay of Table 1.
-        recovery_lr: Learning rate of the recovery, before it is divided by ten.
-        recovery: Its intrinsic learning rates, the smallest first.
-        decay: Learning rate and weight decay of Fig. 4.
-        halvings: How many of Fig. 4's seven halvings.
-        predictions: Learning rate and weight decay of Fig. 3, in its second half.
-        small_lr: Weight decay of Fig. 2a, with a learning rate of 0.1 and momentum 0.9.
-        levels_lr: Learning rates of Fig. 2d, the smallest first.
-        levels: Weight decay of Fig. 2d.
-        initialisation: The two weight decays of Fig. 8, with a learning rate of 0.1 and momentum 0.9.
-        full_batch: Weight decay of Fig. 5, with a learning rate of 1.6.
-    """
-
-    equilibrium: tuple[float, float]
-    recovery_lr: float
-    recovery: tuple[float, ...]
-    decay: tuple[float, float]
-    halvings: int
-    predictions: tuple[float, float]
-    small_lr: float
-    levels_lr: tuple[float, ...]
-    levels: float
-    initialisation: tuple[float, float]
-    full_batch: float
-
-
-PAPER = Rates(
-    equilibrium=(0.4, 5e-4),
-    recovery_lr=0.4,
-    recovery=(1e-4, 2e-4, 4e-4, 8e-4, 1.6e-3),
-    decay=(3.2, 5e-4),
-    halvings=7,
-    predictions=(0.1, 0.1),
-    small_lr=5e-4,
-    levels_lr=(0.1, 0.4, 1.6),
-    levels=5e-4,
-    initialisation=(1e-4, 5e-4),
-    full_batch=5e-4,
-)
-"""As printed, but for what is not: the rates of the recovery (Fig. 11), the learning rates of Fig. 2d and the two
-weight decays of Fig. 8, of which the slopes say only that one is five times the other."""
-
-REPLICA = Rates(
-    equilibrium=(0.4, 7.5e-3),
-    recovery_lr=0.4,
-    recovery=(1e-3, 2e-3, 4e-3, 8e-3),
-    decay=(3.2, 8e-3),
-    halvings=5,
-    predictions=(0.1, 0.1),
-    small_lr=5e-3,
-    levels_lr=(0.1, 0.4, 1.6),
-    levels=5e-3,
-    initialisation=(2.5e-3, 1.25e-2),
-    full_batch=5e-3,
-)
-
-SMOKE = Rates(
-    equilibrium=(0.4, 1.25e-2),
-    recovery_lr=0.4,
-    recovery=(2.5e-3, 5e-3, 1e-2, 2e-2),
-    decay=(3.2, 1e-2),
-    halvings=3,
-    predictions=(0.1, 0.1),
-    small_lr=1e-2,
-    levels_lr=(0.1, 0.4, 1.6),
-    levels=1e-2,
-    initialisation=(5e-3, 2.5e-2),
-    full_batch=1.25e-2,
-)
-
-RATES: Mapping[str, Rates] = {"smoke": SMOKE, "replica": REPLICA, "paper": PAPER}
+LOOKS = 13
+"""Networks of a run that are averaged in pairs, from a quarter of the epochs on: the paper has epochs 2000 to 8000."""
+MOMENTUM = 0.9
+"""Of Fig. 7, where it is not printed."""
 
 Config = Mapping[str, Any]
 
@@ -104,7 +25,7 @@ def equilibrium_schedule(config: Config, *, rates: Rates, epochs: int) -> Schedu
     """Schedule 1 to 5 of Table 1, with a unit of an eleventh of the epochs.
 
     Examples:
-        >>> [phase.lr for phase in equilibrium_schedule({"schedule": "1"}, rates=PAPER, epochs=1100).phases]
+        >>> [phase.lr for phase in equilibrium_schedule({"schedule": "1"}, rates=RATES["paper"], epochs=1100).phases]
         [0.4, 0.1, 0.4, 0.1, 0.2, 0.4, 0.04]
     """
     lr, decay = rates.equilibrium
@@ -117,7 +38,7 @@ def recovery_schedule(config: Config, *, rates: Rates, epochs: int) -> Schedule:
     The smallest intrinsic learning rate has all epochs, the others fewer in inverse proportion.
 
     Examples:
-        >>> schedule = recovery_schedule({"intrinsic_lr": 4e-3}, rates=REPLICA, epochs=64)
+        >>> schedule = recovery_schedule({"intrinsic_lr": 4e-3}, rates=RATES["replica"], epochs=64)
         >>> [(phase.lr, round(phase.weight_decay, 6), phase.epochs) for phase in schedule.phases]
         [(0.4, 0.01, 8), (0.04, 0.1, 8)]
     """
@@ -131,7 +52,7 @@ def decay_schedule(config: Config, *, rates: Rates, epochs: int) -> Schedule:
     """Fig. 4: the learning rate or the weight decay halved at the same epochs, with one unit of fine-tuning at the end.
 
     Examples:
-        >>> decay_schedule({"decays": "lr"}, rates=REPLICA, epochs=44).transitions
+        >>> decay_schedule({"decays": "lr"}, rates=RATES["replica"], epochs=44).transitions
         (4, 8, 12, 16, 24, 40)
     """
     lr, decay = rates.decay
@@ -143,7 +64,8 @@ def prediction_schedule(config: Config, *, rates: Rates, epochs: int) -> Schedul
     """Fig. 3: constant, lr decay or weight decay over three fifths of the epochs, then fine-tuning.
 
     Examples:
-        >>> [phase.lr for phase in prediction_schedule({"schedule": "lr_decay"}, rates=PAPER, epochs=200).phases]
+        >>> schedule = prediction_schedule({"schedule": "lr_decay"}, rates=RATES["paper"], epochs=200)
+        >>> [phase.lr for phase in schedule.phases]
         [0.4, 0.2, 0.1, 0.01]
     """
     lr, decay = rates.predictions
@@ -190,7 +112,7 @@ def label_schedule(config: Config, *, rates: Rates, epochs: int) -> Schedule:
     """Fig. 2a to 2c: the schedule of a label, which ends a while after its last drop.
 
     Examples:
-        >>> schedule = label_schedule({"label": "wd_lr_0_0_5000"}, rates=PAPER, epochs=5100)
+        >>> schedule = label_schedule({"label": "wd_lr_0_0_5000"}, rates=RATES["paper"], epochs=5100)
         >>> [(phase.lr, phase.epochs) for phase in schedule.phases]
         [(0.001, 5000), (0.0001, 100)]
     """
@@ -202,7 +124,8 @@ def level_schedule(config: Config, *, rates: Rates, epochs: int) -> Schedule:
     """Fig. 2d: a constant learning rate without momentum, and a tenth of it at the end; weight decay stays on.
 
     Examples:
-        >>> [(phase.lr, phase.epochs) for phase in level_schedule({"lr": 0.4}, rates=REPLICA, epochs=60).phases]
+        >>> schedule = level_schedule({"lr": 0.4}, rates=RATES["replica"], epochs=60)
+        >>> [(phase.lr, phase.epochs) for phase in schedule.phases]
         [(0.4, 54), (0.04, 6)]
     """
     drop = (epochs - tail(epochs), 0.1, 1.0)
@@ -214,7 +137,8 @@ def initialisation_schedule(config: Config, *, rates: Rates, epochs: int) -> Sch
 
     Examples:
         >>> config = {"start": "small", "weight_decay": 5e-4}
-        >>> [(phase.lr, phase.epochs) for phase in initialisation_schedule(config, rates=PAPER, epochs=160).phases]
+        >>> schedule = initialisation_schedule(config, rates=RATES["paper"], epochs=160)
+        >>> [(phase.lr, phase.epochs) for phase in schedule.phases]
         [(0.01, 120), (0.001, 40)]
     """
     unit = epochs // FIG_8_UNITS
@@ -225,11 +149,36 @@ def full_batch_schedule(config: Config, *, rates: Rates, epochs: int) -> Schedul
     """Fig. 5b and 5c: gradient descent with weight decay for three quarters of the epochs, or without it throughout.
 
     Examples:
-        >>> full_batch_schedule({"weight_decay": "on"}, rates=PAPER, epochs=40000).transitions
+        >>> full_batch_schedule({"weight_decay": "on"}, rates=RATES["paper"], epochs=40000).transitions
         (30000,)
     """
     decay = rates.full_batch if config["weight_decay"] == "on" else 0.0
     return figure_5(epochs=epochs, unit=3 * epochs // 4, weight_decay=decay)
+
+
+def averages_schedule(config: Config, *, rates: Rates, epochs: int) -> Schedule:
+    """Figs. 6 and 7: one learning rate throughout, without momentum or with it, at one intrinsic learning rate.
+
+    Examples:
+        >>> schedule = averages_schedule({"momentum": 0.9}, rates=RATES["paper"], epochs=8000)
+        >>> [(round(phase.lr, 6), phase.weight_decay, phase.epochs) for phase in schedule.phases]
+        [(0.04, 0.0005, 8000)]
+    """
+    (lr, decay), momentum = rates.averages, config["momentum"]
+    phase = Phase(lr=lr * (1 - momentum), momentum=momentum, weight_decay=decay, epochs=epochs)
+    return Schedule((phase,))
+
+
+def weights_probe(epochs: int) -> str:
+    """What compares the networks of Figs. 6 and 7, equally far apart.
+
+    Examples:
+        >>> weights_probe(16)
+        'weights:at=4+5+6+7+8+9+10+11+12+13+14+15+16'
+    """
+    first = epochs // 4
+    looks = (first + round(place * (epochs - first) / (LOOKS - 1)) for place in range(LOOKS))
+    return f"weights:at={'+'.join(map(str, looks))}"
 
 
 def drawn(name: str, epochs: int) -> Mapping[str, Mapping[str, Sequence[Any]]]:
@@ -244,4 +193,5 @@ def drawn(name: str, epochs: int) -> Mapping[str, Mapping[str, Sequence[Any]]]:
         "levels": {"lr": rates.levels_lr},
         "initialisation": {"start": ["large", "small"], "weight_decay": rates.initialisation},
         "full_batch": {"weight_decay": ["on", "off"]},
+        "averages": {"momentum": [0.0, MOMENTUM]},
     }

@@ -6,8 +6,6 @@ import pytest
 from search_spaces import find_study
 from search_spaces.intrinsic_lr import INITIALISATIONS, SCHEDULES, STUDIES
 from search_spaces.intrinsic_lr_points import (
-    PAPER,
-    RATES,
     decay_schedule,
     drawn,
     equilibrium_schedule,
@@ -18,6 +16,7 @@ from search_spaces.intrinsic_lr_points import (
     prediction_schedule,
     recovery_schedule,
 )
+from search_spaces.intrinsic_lr_rates import PAPER, RATES
 from tune_regimes.errors import ScheduleError
 from tune_regimes.schedule import Schedule, intrinsic_lr
 from tune_regimes.schedule.families.equilibrium import figure_3, figure_4, table_1

@@ -6,7 +6,8 @@ import pytest
 from analysis.effective_lr import courses
 from analysis.equilibrium import claims, meeting, on_other_tasks
 from analysis.verdicts import Verdict
-from search_spaces.intrinsic_lr_points import SMOKE, equilibrium_schedule
+from search_spaces.intrinsic_lr_points import equilibrium_schedule
+from search_spaces.intrinsic_lr_rates import SMOKE
 
 EPOCHS = 66
 POINTS = [({"schedule": n}, equilibrium_schedule({"schedule": n}, rates=SMOKE, epochs=EPOCHS)) for n in "12345"]

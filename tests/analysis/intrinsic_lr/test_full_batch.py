@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from analysis.full_batch import claims, described
-from search_spaces.intrinsic_lr_points import SMOKE, full_batch_schedule
+from search_spaces.intrinsic_lr_points import full_batch_schedule
+from search_spaces.intrinsic_lr_rates import SMOKE
 
 POINTS = [
     ({"weight_decay": kind}, full_batch_schedule({"weight_decay": kind}, rates=SMOKE, epochs=80))

@@ -5,7 +5,8 @@ import pytest
 
 from analysis.initialisation import claims, robust, slopes
 from analysis.verdicts import Verdict
-from search_spaces.intrinsic_lr_points import SMOKE, drawn, initialisation_schedule
+from search_spaces.intrinsic_lr_points import drawn, initialisation_schedule
+from search_spaces.intrinsic_lr_rates import SMOKE
 
 VALUES = drawn("smoke", 40)["initialisation"]
 CONFIGS = [{"start": start, "weight_decay": decay} for start in VALUES["start"] for decay in VALUES["weight_decay"]]

@@ -8,7 +8,8 @@ import pytest
 from analysis.effective_lr import courses
 from analysis.predictions import Predicted, claims, distance_curves, error_means, read_predictions
 from analysis.verdicts import Verdict
-from search_spaces.intrinsic_lr_points import SMOKE, prediction_schedule
+from search_spaces.intrinsic_lr_points import prediction_schedule
+from search_spaces.intrinsic_lr_rates import SMOKE
 
 NAMES = ("const", "lr_decay", "wd_decay")
 POINTS = [({"schedule": name}, prediction_schedule({"schedule": name}, rates=SMOKE, epochs=20)) for name in NAMES]

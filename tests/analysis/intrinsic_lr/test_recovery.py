@@ -6,7 +6,8 @@ import pytest
 
 from analysis.recovery import PREDICTED, claims, crossing, loss_recovery, recoveries
 from analysis.verdicts import Verdict
-from search_spaces.intrinsic_lr_points import SMOKE, recovery_schedule
+from search_spaces.intrinsic_lr_points import recovery_schedule
+from search_spaces.intrinsic_lr_rates import SMOKE
 from tune_regimes.schedule import rescaled, weight_decay_for
 
 POINTS = [

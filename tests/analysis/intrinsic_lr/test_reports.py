@@ -17,7 +17,8 @@ from analysis.figures.intrinsic_lr import accuracy_by_arm, prediction_distances,
 from analysis.intrinsic_lr import STUDIES
 from analysis.recovery import recoveries
 from search_spaces import intrinsic_lr
-from search_spaces.intrinsic_lr_points import RATES, drawn
+from search_spaces.intrinsic_lr_points import drawn
+from search_spaces.intrinsic_lr_rates import RATES
 
 LENGTHS = {"equilibrium": 22, "recovery": 80, "decay_kind": 21, "full_batch": 40}
 

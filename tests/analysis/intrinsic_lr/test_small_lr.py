@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from analysis.small_lr import accuracies, better_from_smaller, claims
-from search_spaces.intrinsic_lr_points import REPLICA, label_schedule, labels, level_schedule
+from search_spaces.intrinsic_lr_points import label_schedule, labels, level_schedule
+from search_spaces.intrinsic_lr_rates import REPLICA
 
 LABELS = labels("replica", 20)
 POINTS = [({"label": label}, label_schedule({"label": label}, rates=REPLICA, epochs=20)) for label in LABELS]
