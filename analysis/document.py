@@ -126,8 +126,8 @@ def provenance(results: "Results") -> dict[str, str]:
         "Trials": f"{counts}; {trials['point'].nunique()} points with {results.seeds} seeds each",
         "Training time": f"{seconds / 60:.1f} minutes, summed over trials" if seconds else "",
         "Started": str(spec.get("created") or ""),
-        "Host": _inline(spec.get("host") or ""),
-        "Versions": _inline(spec.get("versions") or ""),
+        "Host": inline(spec.get("host") or ""),
+        "Versions": inline(spec.get("versions") or ""),
     }
     return {name: text for name, text in words.items() if text}
 
@@ -135,12 +135,14 @@ def provenance(results: "Results") -> dict[str, str]:
 def command(spec: Mapping[str, Any]) -> str:
     """The command that runs a study again, from the origin in its ``study.json``.
 
+    Of an absolute path it has the last part: where a file or data lie says nothing of the study.
+
     Examples:
         >>> command({"origin": {"study": "two_regimes.lr_momentum", "scale": "smoke", "options": {"seeds": [0, 4]}}})
         'tune-regimes run two_regimes.lr_momentum --scale smoke --seeds 0,4'
     """
     origin = spec["origin"]
-    words = ["tune-regimes", "run", origin["study"]]
+    words = ["tune-regimes", "run", _unplaced(origin["study"])]
     words += ["--scale", origin["scale"]] if origin.get("scale") else []
     for name, value in {**origin.get("options", {}), **origin.get("changes", {})}.items():
         words += _flag(name.replace("_", "-"), value)
@@ -184,13 +186,14 @@ def _png(figure: Figure) -> bytes:
 
 def _task(task: Mapping[str, Any]) -> str:
     options = {name: value for name, value in task.get("options", {}).items() if value is not None and name != "data"}
-    return f"{task.get('name', '')} ({_inline(options)})" if task else ""
+    return f"{task.get('name', '')} ({inline(options)})" if task else ""
 
 
-def _inline(value: Any) -> str:
+def inline(value: Any) -> str:
+    """A text, or names and values in one line; of an absolute path its last part."""
     if isinstance(value, str):
         return value
-    return ", ".join(f"{name} {_value(item)}" for name, item in value.items())
+    return ", ".join(f"{name} {_value(_unplaced(item))}" for name, item in value.items())
 
 
 def _value(value: Any) -> str:
@@ -202,7 +205,12 @@ def _value(value: Any) -> str:
 def _flag(name: str, value: Any) -> list[str]:
     if isinstance(value, bool):
         return [f"--{name}" if value else f"--no-{name}"]
-    return [f"--{name}", ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)]
+    return [f"--{name}", ",".join(map(str, value)) if isinstance(value, list | tuple) else str(_unplaced(value))]
+
+
+def _unplaced(value: Any) -> Any:
+    """An absolute path without the folders that it lies in; anything else as it is."""
+    return os.path.basename(os.path.normpath(value)) if isinstance(value, str) and os.path.isabs(value) else value
 
 
 def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.document import Document, Plate, bullets
+from analysis.document import Document, Plate, bullets, inline
 from analysis.figures.lr_momentum import located_regimes
 from analysis.regimes import regime_lines
 from tune_regimes.results.regimes import FALLING
@@ -46,11 +46,10 @@ class Located(Document):
     def setup(self) -> list[str]:
         """How it was searched, in words."""
         trials, asked = self.regimes.trials, self.regimes.settings
-        given = {name: value for name, value in self.regimes.task.options.items() if value is not None}
-        options = ", ".join(f"{name} {value}" for name, value in given.items() if name != "data")
+        given = {name: value for name, value in self.regimes.task.changed().items() if name != "data"}
         counts = f"{int(trials['epochs'].sum())} epochs in {len(trials)} runs of {trials['point'].nunique()} step sizes"
         return [
-            f"Task: {self.regimes.task.name}" + (f" ({options})" if options else ""),
+            f"Task: {self.regimes.task.name}" + (f" ({inline(given)})" if given else ""),
             f"Runs: {asked.epochs} epochs at a constant learning rate, after {asked.warm_up} of warm-up at "
             f"{asked.lowest:g}; seeds {', '.join(map(str, asked.seeds))}; weight decay {asked.weight_decay:g}",
             f"{counts}, of which {int(trials['epochs_inherited'].sum())} were inherited; "

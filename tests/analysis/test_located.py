@@ -9,11 +9,11 @@ from tune_regimes import Regimes, task
 from tune_regimes.search.locate_settings import LocateSettings
 
 
-def located(tables) -> Located:
+def located(tables, **options) -> Located:
     trials, epochs = tables
     trials = trials.assign(epochs=12, epochs_inherited=1, train_seconds=0.5)
     settings = LocateSettings((0.0, 0.9), 12, (0, 1), 0, 1e-4, 1e-3, 10.0, 1.4)
-    regimes = Regimes(task("digits/mlp"), trials, epochs, settings, ("test_accuracy", "max"))
+    regimes = Regimes(task("digits/mlp", **options), trials, epochs, settings, ("test_accuracy", "max"))
     return Located(regimes, ["tune-regimes", "run", "two_phase.py"])
 
 
@@ -30,6 +30,14 @@ def test_it_says_how_was_searched_and_what_was_found(report):
     assert "- momentum 0.5: A = " in text
     assert "(converted by the step size, lr / (1 - momentum))" in text
     assert "`tune-regimes run two_phase.py`" in text
+
+
+def test_it_names_the_options_that_were_given_and_not_where_the_data_lie(report, sweep_tables):
+    assert report.setup()[0] == "Task: digits/mlp"
+    tables = sweep_tables(points=4, momenta=(0.0, 0.9))
+    given = located(tables, width=0.25, train_size=500, data="/data/digits", test_size=100)
+    assert given.setup()[0] == "Task: digits/mlp (test_size 100, width 0.25)"
+    assert "/data" not in given.markdown()
 
 
 def test_it_is_written_with_its_picture(report, tmp_path):

@@ -108,3 +108,13 @@ def test_a_study_without_trials_cannot_be_reported(sweep_tables: Callable, store
 def test_the_command_says_what_was_changed_too() -> None:
     origin = {"study": "a.b", "scale": None, "options": {"augment": False}, "changes": {"scheduler": "asha"}}
     assert command({"origin": origin}) == "tune-regimes run a.b --no-augment --scheduler asha"
+
+
+def test_the_command_and_the_task_do_not_say_where_files_lie(sweep_tables: Callable, store: Callable) -> None:
+    results = store(sweep_tables(points=2, seeds=1), None)
+    origin = {"study": "/home/me/two_phase.py:study", "options": {"data": "/data/cifar10", "epochs": 9}}
+    task = {"name": "mine", "options": {"data": "/data/cifar10", "labels": "/data/labels.csv", "width": 0.5}}
+    results.spec.update(origin=origin, task=task)
+    text = analysis.analyse(results).markdown()
+    assert "- Command: `tune-regimes run two_phase.py:study --data cifar10 --epochs 9`\n" in text
+    assert "- Task: mine (labels labels.csv, width 0.5)\n" in text

@@ -129,17 +129,19 @@ def test_without_warm_up_the_phases_stand_alone():
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"train_size": 200, "test_size": 100, "padding": "reflect", "data": "/a" * 40}]
+    "options",
+    [{}, {"train_size": 200, "data": "/a" * 32}, {"train_size": 200, "padding": "reflect", "data": "/a" * 40}],
+    ids=["one line", "one full line", "several lines"],
 )
-def test_the_file_passes_the_linter(options, tmp_path):
+def test_the_file_passes_the_linter_and_is_formatted(options, tmp_path):
     task = tr.task("digits/mlp", **options)
     (tmp_path / "two_phase.py").write_text(space(task=task).source())
     assert executed((tmp_path / "two_phase.py").read_text())["TASK"] == task
-    command = [sys.executable, "-m", "ruff", "check", "--isolated", "--line-length", "120"]
     # Which packages are one's own, ruff cannot tell in an empty folder.
-    command += ["--ignore", "I001", "two_phase.py"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    for words in (["check", "--select", "E,F,I,W", "--ignore", "I001"], ["format", "--diff"]):
+        command = [sys.executable, "-m", "ruff", *words, "--isolated", "--line-length", "120", "two_phase.py"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_a_registered_task_is_imported_by_its_module():

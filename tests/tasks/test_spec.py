@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from torch import nn
@@ -66,6 +67,19 @@ def test_a_specification_survives_json_and_pickle() -> None:
     spec = task("digits/simple_cnn", width=0.5)
     assert TaskSpec.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
     assert pickle.loads(pickle.dumps(spec)) == spec
+
+
+@pytest.mark.parametrize("given", [{}, {"width": 0.5, "augment": True}, {"batch_size": 20, "data": "/data"}])
+def test_the_changed_options_are_those_that_make_the_specification_again(given: dict[str, Any]) -> None:
+    spec = task("digits/mlp", **given, train_size=500)
+    assert spec.changed() == given
+    assert task("digits/mlp", **spec.changed()) == spec
+
+
+def test_all_options_of_a_registered_task_are_given() -> None:
+    register_task("given")(lambda points=3: None)
+    assert task("given").changed() == {}
+    assert task("given", points=3).changed() == {"points": 3}
 
 
 def test_equal_specifications_have_equal_hashes() -> None:

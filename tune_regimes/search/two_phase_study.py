@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from tune_regimes.errors import StudyError
 from tune_regimes.tasks import TaskSpec
-from tune_regimes.tasks import task as task_named
 from tune_regimes.tasks.spec import BUILTIN
 
 MARGIN = 2.0
@@ -15,7 +14,7 @@ EPOCHS = 30
 SAMPLES = 6
 SEEDS = 3
 FILE = "two_phase.py"
-_LINE = 100
+_LINE = 120 - len("TASK = ")
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,7 @@ def plain_name(task: TaskSpec) -> str:
     """A task's name as a folder may be called.
 
     Examples:
-        >>> plain_name(task_named("digits/mlp"))
+        >>> plain_name(TaskSpec("digits/mlp"))
         'digits-mlp'
     """
     return "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in task.name).strip("-._")
@@ -105,9 +104,7 @@ def _imports(task: TaskSpec) -> str:
 
 def _call(task: TaskSpec) -> str:
     """The call that names the task, with the options that are not its defaults."""
-    usual = task_named(task.name).options if task.factory == BUILTIN else {}
-    given = {name: value for name, value in task.options.items() if name not in usual or usual[name] != value}
-    words = [_quoted(task.name), *(f"{name}={_quoted(value)}" for name, value in given.items())]
+    words = [_quoted(task.name), *(f"{name}={_quoted(value)}" for name, value in task.changed().items())]
     line = f"tr.task({', '.join(words)})"
     return line if len(line) <= _LINE else "tr.task(\n" + "".join(f"    {word},\n" for word in words) + ")"
 

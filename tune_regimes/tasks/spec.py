@@ -79,6 +79,11 @@ class TaskSpec:
         """
         return {"name": self.name, "options": {k: v for k, v in self.options.items() if k not in _LOCATION}}
 
+    def changed(self) -> dict[str, Any]:
+        """The options that are not the defaults: with them, :func:`task` makes the same specification again."""
+        usual = resolve(self.name, {}) if self.factory == BUILTIN else {}
+        return {name: value for name, value in self.options.items() if name not in usual or usual[name] != value}
+
     def to_dict(self) -> dict[str, Any]:
         """As JSON. A factory that cannot be imported is written as where it was defined."""
         factory = self.factory if isinstance(self.factory, str) else _address(self.factory)
