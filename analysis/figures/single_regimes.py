@@ -21,7 +21,7 @@ def against_single_regimes(results: "Results") -> Figure:
     values, kinds = seed_values(results), arms(results.trials)
     sign = 1 if results.mode == "max" else -1
     values = values.replace([np.inf, -np.inf], np.nan).dropna() * sign
-    figure, (axis,) = panels(1, 1, (7.0, 4.4))
+    figure, (axis,) = panels(1, 1, (8.2, 4.8))
     alone = values[kinds["regimes"].reindex(values.index) != "both"]
     labels = (kinds["regimes"] + " alone: " + kinds["label"]).reindex(alone.index)
     for color, label, row in zip(COLORS[1:], labels, alone.to_numpy(), strict=False):
@@ -31,7 +31,7 @@ def against_single_regimes(results: "Results") -> Figure:
     for marker, (large, part) in zip(MARKERS, both.groupby(kinds["label"].reindex(both.index)), strict=False):
         mean, at = part.mean(axis=1), kinds["epochs"].reindex(part.index).astype(float)
         reach = [mean - part.min(axis=1), part.max(axis=1) - mean]
-        name = f"two phases, the first with {large}"
+        name = f"two phases, first {large}"
         axis.errorbar(at, mean, reach, fmt=marker, color=COLORS[0], ms=6, elinewidth=1.0, label=name)
     if results.metric.endswith("accuracy"):
         in_percent(axis.yaxis)

@@ -6,6 +6,7 @@ from itertools import count
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from analysis.figures.single_regimes import against_single_regimes
 from analysis.reporting import analyse
@@ -103,5 +104,15 @@ def test_the_report_draws_and_judges_it(study: Callable) -> None:
     assert [text.get_text() for text in axis.get_figure().legends[0].get_texts()] == [
         "large-step alone: lr 0.5, momentum 0",
         "small-step alone: lr 0.05, momentum 0.9",
-        "two phases, the first with lr 0.5, momentum 0",
+        "two phases, first lr 0.5, momentum 0",
     ]
+
+
+def test_the_legend_of_long_learning_rates_lies_within_the_figure(study: Callable) -> None:
+    large = Phase(lr=0.000592, momentum=0.95, epochs=4, name="large-step")
+    small = Phase(lr=0.0000421, momentum=0.995, epochs=4, name="small-step")
+    schedules = (Schedule((large,)), Schedule((small,)), Schedule((large, small)))
+    figure = against_single_regimes(study([[0.8, 0.7]] * 3, first=schedules))
+    FigureCanvasAgg(figure).draw()
+    legend, whole = figure.legends[0].get_window_extent(), figure.bbox
+    assert 0 <= legend.x0 < legend.x1 <= whole.x1
