@@ -14,7 +14,7 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 # Ray runs its workers at a low priority, where the other tests would leave them no processor.
 os.environ.setdefault("RAY_worker_niceness", "0")
 # How long an example takes says nothing on a machine that does other work too.
-settings.register_profile("suite", deadline=None)
+settings.register_profile("suite", deadline=None, max_examples=50)
 settings.load_profile("suite")
 
 

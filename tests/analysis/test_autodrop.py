@@ -5,19 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
 
 import analysis
 from analysis.autodrop import STUDIES
 from analysis.figures import angular_velocity, automatic_drops
+from tests.analysis.drawing import draw
+
+pytestmark = pytest.mark.usefixtures("quick_figures")
 
 LRS = (0.15, 0.1, 0.05, 0.03)
-
-
-def draw(figure: Figure) -> list[str]:
-    """Render a figure; its legends' labels."""
-    figure.draw_without_rendering()
-    return [text.get_text() for legend in figure.legends for text in legend.get_texts()]
 
 
 def test_the_study_of_angular_velocity_is_reported(velocity_tables: Callable, store: Callable, tmp_path: Path) -> None:

@@ -10,13 +10,7 @@ from analysis.figures import generic, lr_momentum, transition_epoch
 from analysis.figures.style import frame, panels, say_cut
 from analysis.lr_momentum import sound_sweeps
 from analysis.tables import seed_distance
-
-
-def draw(figure: Figure) -> list[str]:
-    """Render a figure; its legend's labels."""
-    figure.draw_without_rendering()
-    legends = [*figure.legends, *(axes.get_legend() for axes in figure.axes if axes.get_legend())]
-    return [text.get_text() for legend in legends for text in legend.get_texts()]
+from tests.analysis.drawing import draw
 
 
 def sweep_figures(trials: pd.DataFrame, epochs: pd.DataFrame) -> list[Figure]:

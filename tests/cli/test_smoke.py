@@ -65,7 +65,7 @@ def test_its_report_judges_every_claim_and_draws_the_figures(smoke_study, tmp_pa
 @pytest.mark.kills
 def test_ctrl_c_ends_a_run_resumably(tmp_path):
     line = [sys.executable, "-m", "tune_regimes", "run", "two_regimes.lr_momentum", "--epochs", "2000", "--json"]
-    line += ["--time-budget", "5m"]
+    line += ["--time-budget", "5m", "--max-concurrent", "1"]
     with subprocess.Popen(
         [*line, "--name", "mine"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as running:

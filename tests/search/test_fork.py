@@ -306,7 +306,7 @@ def test_a_fork_needs_a_storage_and_the_study_that_is_stored(tmp_path):
 
 def test_a_study_that_was_forked_is_resumed_without_its_forks(ray_cluster, tmp_path):
     one = study()
-    before = one.run(tmp_path).trials
+    before = one.run(tmp_path, max_concurrent=1).trials
     tails = [[tr.Phase(lr=0.01, epochs=2)], [tr.Phase(lr=0.05, momentum=0.9, epochs=3)]]
     for tail in tails:
         results = one.fork("00001-s1", 4, tail)
@@ -318,7 +318,7 @@ def test_a_study_that_was_forked_is_resumed_without_its_forks(ray_cluster, tmp_p
     for table in ("trials", "epochs"):
         (tmp_path / "tiny" / table / f"{lost}.parquet").unlink()
     seen = []
-    after = study().resume(tmp_path, on_progress=seen.append)
+    after = study().resume(tmp_path, on_progress=seen.append, max_concurrent=1)
     assert after.forks.equals(results.forks)
     assert (seen[-1].trials, seen[-1].states["completed"]) == (4, 4)
     times = ["wall_seconds", "train_seconds", "epochs_trained", "epochs_inherited"]

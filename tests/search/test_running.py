@@ -33,6 +33,10 @@ def study(**changes):
     return tr.Study(**(arguments | changes))
 
 
+ONE_WORKER = {"max_concurrent": 1}
+"""Where two would show no more: a worker takes seconds to start."""
+
+
 def exactly_once(results):
     counts = results.epochs.groupby(["trial_id", "epoch"]).size()
     lengths = results.epochs.groupby("trial_id").epoch.max()
@@ -91,7 +95,7 @@ def test_asha_prunes_what_is_worse_goes_on_past_what_diverges_and_a_resume_keeps
         lrs = tune.grid_search([1e20, 0.2, 0.1, 1e-5, 2e-5, 3e-5, 4e-5, 5e-5])
         return study(samples=1, seeds=1, scheduler="asha", space={"at": EPOCHS, "lr": lrs})
 
-    results = many().run(tmp_path)
+    results = many().run(tmp_path, **ONE_WORKER)
     by_lr = results.trials.set_index("config.lr").status
     assert by_lr[1e20] == "diverged"
     assert "pruned" in set(by_lr)
@@ -114,7 +118,7 @@ def test_regime_asha_prunes_in_the_last_phase_alone_and_a_resume_runs_nothing_ag
         goal = {"metric": "train_loss", "mode": "min"}
         return study(samples=1, seeds=1, schedule=tail, scheduler=scheduler, space={"lr": lrs}, **goal)
 
-    results = many().run(tmp_path)
+    results = many().run(tmp_path, **ONE_WORKER)
     assert set(results.trials.status) == {"completed", "pruned"}
     assert exactly_once(results)
     pruned = results.trials[results.trials.status == "pruned"]
@@ -127,7 +131,7 @@ def test_regime_asha_prunes_in_the_last_phase_alone_and_a_resume_runs_nothing_ag
 
 
 def test_hyperband_pauses_trials_and_takes_them_up_from_their_states(tmp_path):
-    results = study(samples=6, seeds=1, scheduler="hyperband").run(tmp_path.as_uri())
+    results = study(samples=6, seeds=1, scheduler="hyperband").run(tmp_path.as_uri(), **ONE_WORKER)
     assert len(results.trials) == 6
     assert set(results.trials.status) <= {"completed", "pruned"}
     assert (results.trials.status == "completed").any()
@@ -138,13 +142,13 @@ def test_tpe_evaluates_all_its_points_with_all_seeds_and_takes_up_a_stopped_sear
     def search():
         return study(samples=3, searcher="optuna", space={"at": tune.randint(0, 7), "lr": tune.loguniform(1e-4, 1.0)})
 
-    results = search().run(tmp_path)
+    results = search().run(tmp_path, **ONE_WORKER)
     assert list(results.trials.groupby("point").size()) == [2] * 3
     lost = results.trials.trial_id.iloc[-1]
     for table in ("trials", "epochs"):
         (tmp_path / "s" / table / f"{lost}.parquet").unlink()
     times = ["wall_seconds", "train_seconds"]
-    assert search().resume(tmp_path).trials.drop(columns=times).equals(results.trials.drop(columns=times))
+    assert search().resume(tmp_path, **ONE_WORKER).trials.drop(columns=times).equals(results.trials.drop(columns=times))
 
 
 def test_an_interrupted_study_keeps_its_rows_and_goes_on_from_them(tmp_path):
@@ -163,11 +167,11 @@ def test_an_interrupted_study_keeps_its_rows_and_goes_on_from_them(tmp_path):
             sent.append(os.kill(os.getpid(), signal.SIGINT))
 
     with pytest.raises(StudyInterrupted, match="can be resumed"):
-        long().run(tmp_path, on_progress=interrupt)
+        long().run(tmp_path, on_progress=interrupt, **ONE_WORKER)
     before = tr.Results.load(str(tmp_path / "s"))
     assert "running" in set(before.trials.status)
     assert before.epochs.shape[0] >= 20
-    after = long().resume(tmp_path)
+    after = long().resume(tmp_path, **ONE_WORKER)
     assert (after.trials.status == "completed").all()
     assert exactly_once(after)
     kept = before.epochs.merge(after.epochs, on=["trial_id", "epoch", "train_loss", "test_loss", "lr"])
@@ -182,7 +186,7 @@ def test_asking_for_more_gpus_than_there_are_is_refused_at_once_and_nothing_is_w
 
 def test_a_metric_that_no_epoch_reports_is_refused_and_nothing_is_written(tmp_path):
     with pytest.raises(StudyError, match="'test_f1'; choose from"):
-        study(metric="test_f1").run(tmp_path)
+        study(metric="test_f1").run(tmp_path, **ONE_WORKER)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -211,12 +215,12 @@ def test_a_full_disk_stops_the_study_and_what_was_stored_stays_readable_and_resu
     try:
         wide = study(samples=20, seeds=2)
         with pytest.raises(StorageError, match="No space left on device"):
-            wide.run(mount)
+            wide.run(mount, **ONE_WORKER)
         stored = tr.Results.load(str(mount / "s"))
         assert 0 < len(stored.trials) < 40
         assert exactly_once(stored)
         subprocess.run(["mount", "-o", "remount,size=64m", mount], check=True)
-        whole = study(samples=20, seeds=2).resume(mount)
+        whole = study(samples=20, seeds=2).resume(mount, **ONE_WORKER)
         assert (whole.trials.status == "completed").all()
         assert len(whole.trials) == 40
     finally:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.figure import Figure
 
 import analysis
 from analysis.break_even import STUDIES
@@ -16,6 +15,9 @@ from analysis.curvature_runs import LARGEST, SPAN
 from analysis.figures.curvature import curvature_courses, maxima_by_setting
 from search_spaces import break_even
 from search_spaces.break_even_points import GRIDS, drawn
+from tests.analysis.drawing import draw
+
+pytestmark = pytest.mark.usefixtures("quick_figures")
 
 GRID = {f"batch_norm_{size}": "batch_norm_batch" for size in (10, 32, 100, 320)}
 KINDS = {"batch_size": "batch_size", "resnet32_batch_size": "batch_size", "momentum": "momentum"}
@@ -27,13 +29,6 @@ def configs(name: str) -> list[dict[str, Any]]:
     """Every point of a study at smoke scale."""
     values = drawn(KINDS.get(name, "lr"), GRIDS["smoke"][GRID.get(name, name)])
     return [dict(zip(values, each, strict=True)) for each in product(*values.values())]
-
-
-def draw(figure: Figure) -> list[str]:
-    """Render a figure; its legend's labels."""
-    figure.draw_without_rendering()
-    legends = [*figure.legends, *(axes.get_legend() for axes in figure.axes if axes.get_legend())]
-    return [text.get_text() for legend in legends for text in legend.get_texts()]
 
 
 @pytest.mark.parametrize("name", STUDIES)

@@ -8,7 +8,6 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from matplotlib.figure import Figure
 
 import analysis
 from analysis.effective_lr import courses
@@ -19,25 +18,21 @@ from analysis.recovery import recoveries
 from search_spaces import intrinsic_lr
 from search_spaces.intrinsic_lr_points import drawn
 from search_spaces.intrinsic_lr_rates import RATES
+from tests.analysis.drawing import draw
+
+pytestmark = pytest.mark.usefixtures("quick_figures")
 
 LENGTHS = {"equilibrium": 22, "recovery": 80, "decay_kind": 21, "full_batch": 40}
 
 
 def points(name: str) -> list[Any]:
     """Every point of a study at smoke scale with its schedule, over few epochs."""
-    kind = "initialisation" if name.startswith("initialisation") else name
+    kind = next(kind for kind in intrinsic_lr.SCHEDULES if name.startswith(kind))
     epochs = LENGTHS.get(kind, 20)
     values = drawn("smoke", epochs)[kind]
     configs = [dict(zip(values, each, strict=True)) for each in product(*values.values())]
     schedule = partial(intrinsic_lr.SCHEDULES[kind], rates=RATES["smoke"], epochs=epochs)
     return [(config, schedule(config)) for config in configs]
-
-
-def draw(figure: Figure) -> list[str]:
-    """Render a figure; its legend's labels."""
-    figure.draw_without_rendering()
-    legends = [*figure.legends, *(axes.get_legend() for axes in figure.axes if axes.get_legend())]
-    return [text.get_text() for legend in legends for text in legend.get_texts()]
 
 
 def test_every_study_has_an_analysis_and_every_analysis_a_study() -> None:

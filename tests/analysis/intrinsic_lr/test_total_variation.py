@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from analysis.total_variation import distances_between, distances_within, excess
+from analysis.total_variation import distances_between, excess
 from tune_regimes.theory.total_variation import expected_same_schedule
 
 SHARES = [0.9, 0.05, 0.03, 0.02]
@@ -13,10 +13,18 @@ def runs(count: int, shares: list[float] = SHARES, examples: int = 300, seed: in
 
 
 def test_runs_of_one_distribution_are_apart_by_the_bias_of_few_runs() -> None:
-    found = distances_between(runs(100), runs(100, seed=1), 4, [10, 50, 100])
+    found = distances_between(runs(200), runs(200, seed=1), 4, [10, 50, 100])
     assert found == pytest.approx([expected_same_schedule(SHARES, n) for n in (10, 50, 100)], rel=0.05)
-    halves = distances_within(runs(100), 4, [10, 50])
-    assert halves == pytest.approx(found[:2], rel=0.05)
+    own = runs(200)
+    assert distances_between(own, own, 4, [10, 50, 100]) == pytest.approx(found, rel=0.05)
+
+
+def test_runs_of_one_seed_that_predict_alike_do_not_make_two_ways_nearer() -> None:
+    own = runs(24)
+    other = np.where(np.random.default_rng(9).uniform(size=own.shape) < 0.7, own, runs(24, seed=1))
+    effect = excess(own, other, 4)
+    assert abs(effect.difference) < 0.003
+    assert distances_between(own, other, 4, [12]) == pytest.approx(distances_between(own, own, 4, [12]), rel=0.05)
 
 
 def test_the_excess_of_equal_distributions_is_zero_within_its_error() -> None:

@@ -5,20 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
 
 import analysis
 from analysis.figures.momentum_regimes import loss_courses, momentum_courses
 from analysis.momentum_regimes import SCALE
 from search_spaces import find_study
+from tests.analysis.drawing import draw
+
+pytestmark = pytest.mark.usefixtures("quick_figures")
 
 MOMENTA = ["momentum 0", "momentum 0.5", "momentum 0.9"]
-
-
-def draw(figure: Figure) -> list[str]:
-    """Render a figure; its legend's labels."""
-    figure.draw_without_rendering()
-    return [text.get_text() for legend in figure.legends for text in legend.get_texts()]
 
 
 @pytest.mark.parametrize(
