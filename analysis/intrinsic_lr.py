@@ -1,6 +1,6 @@
 """Li, Lyu and Arora, "Reconciling Modern Deep Learning with Traditional Optimization Analyses" (2020): its studies.
 
-Verdicts on P4-01 and P4-08 to P4-35, as far as they are about networks, and the paper's Figs. 1 to 8 and 11 to 13.
+Verdicts on P4-01 and P4-08 to P4-35, as far as they are about networks, and the paper's Figs. 1 to 9 and 11 to 13.
 The exact statements (P4-02 to P4-07 and others) are tested in ``tests/theory``.
 """
 
@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis import averages, decay_kind, equilibrium, full_batch, initialisation, predictions, recovery, small_lr
+from analysis import (
+    averages,
+    decay_kind,
+    equilibrium,
+    full_batch,
+    initialisation,
+    one_start,
+    predictions,
+    recovery,
+    small_lr,
+)
 from analysis.document import Plate, Report
 from analysis.effective_lr import courses, stretches
 from analysis.figures.averages import pair_maps
@@ -24,6 +34,9 @@ if TYPE_CHECKING:
 
 TABLE_1 = {number: f"schedule {number}" for number in "12345"}
 FIG_3 = {"const": "constant", "lr_decay": "lr decay", "wd_decay": "weight decay decay"}
+DISTANCES = (
+    "Solid: between two, n runs from n of other seeds. Dotted: within one. Dashed: the sum of the two mean test errors."
+)
 BANDS = "Lines: means over seeds; bands hold all of them; dotted: changes of the settings."
 
 
@@ -32,7 +45,8 @@ def analyse(results: "Results", others: "Sequence[Results]" = ()) -> Report:
 
     Args:
         results: The study.
-        others: The same study on other tasks (P4-34, P4-35); of an initialisation, the studies of the others (P4-30c).
+        others: The same study on other tasks (P4-34, P4-35); of an initialisation, the studies of the others (P4-30c);
+            of one start, the study of random starts (P4-31).
     """
     return STUDIES[_short(results)](results, others)
 
@@ -91,11 +105,31 @@ def analyse_predictions(results: "Results", others: "Sequence[Results]" = ()) ->
         Plate(
             "prediction_distances",
             prediction_distances(predicted, errors),
-            "Total variation of the predictions against the number of runs (Fig. 3b). Solid: between schedules. "
-            "Dotted: within one, n runs from n others. Dashed: the sum of the two mean test errors.",
+            f"Total variation of the predictions against the number of runs (Fig. 3b). {DISTANCES}",
         ),
     )
     return _report(results, predictions.claims(own.trials, own.epochs, predicted), *plates)
+
+
+def analyse_one_start(results: "Results", others: "Sequence[Results]" = ()) -> Report:
+    """P4-31, with Fig. 9."""
+    own = searched(results)
+    rows = courses(own.trials, own.epochs)
+    predicted = predictions.read_predictions(own.trials, own.spectra)
+    errors = {each.epoch: predictions.error_means(rows, each.epoch) for each in predicted}
+    across, errors_across = one_start.read_across(own, [searched(each) for each in others])
+    plates = [
+        Plate(
+            "prediction_distances",
+            prediction_distances(predicted, errors),
+            f"Total variation of the predictions, all runs from one start (Fig. 9). {DISTANCES}",
+        )
+    ]
+    if across:
+        figure = prediction_distances(across, errors_across)
+        caption = f"The constant schedule from one start against each schedule from random starts (Fig. 9). {DISTANCES}"
+        plates.append(Plate("from_random_starts", figure, caption))
+    return _report(results, one_start.claims(rows, predicted, across), *plates)
 
 
 def analyse_small_lr(results: "Results", others: "Sequence[Results]" = ()) -> Report:
@@ -192,6 +226,7 @@ STUDIES: Mapping[str, Callable[..., Report]] = {
     "recovery": analyse_recovery,
     "decay_kind": analyse_decay_kind,
     "predictions": analyse_predictions,
+    "predictions_one_start": analyse_one_start,
     "small_lr": analyse_small_lr,
     "levels": analyse_levels,
     **{

@@ -5,7 +5,7 @@ Errors come from the epochs table, predictions from the spectra: the study's pro
 Source: Li, Lyu and Arora, 2020, Sec. 6.1, Fig. 3, Conjectures 5.3 and 5.4.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -16,7 +16,7 @@ from analysis.effective_lr import courses, tail_of, window_means
 from analysis.equilibrium import meeting
 from analysis.groups import all_alike, together
 from analysis.statistics import ALPHA, MARGIN, Array
-from analysis.total_variation import Predictions, distances_between, distances_within, excess
+from analysis.total_variation import Predictions, distances_between, excess
 from analysis.verdicts import UNDECIDED, Quantity, Verdict, judge_all, judge_equivalence, judge_interval
 
 BY = "config.schedule"
@@ -28,8 +28,12 @@ FEWEST = 8
 FAR_UNDER = 0.5
 """Share of the sum of the two mean test errors that is far under it."""
 EXCESS = (
-    "TOST, for every pair, of the distance between schedules less that within one (halves, jackknife), margin {0:g}"
+    "TOST, for every pair, of the distance between schedules less that within one (halves of the seeds, jackknife), "
+    "margin {0:g}"
 )
+
+
+MISSING = "predictions are missing: run the study with --probe predictions"
 
 
 @dataclass(frozen=True)
@@ -39,34 +43,48 @@ class Predicted:
     Args:
         epoch: Epochs trained.
         classes: How many classes there are.
-        by_schedule: Predictions of shape [runs, examples] by schedule.
+        by_schedule: Predictions of shape [runs, examples] by schedule, of the same seeds in the same order.
+        reference: The schedule that all others are compared with; empty where each is compared with each.
     """
 
     epoch: int
     classes: int
     by_schedule: Mapping[str, Predictions]
+    reference: str = ""
+
+    @property
+    def runs(self) -> int:
+        """Runs of each schedule."""
+        return min(map(len, self.by_schedule.values()))
 
     @property
     def counts(self) -> list[int]:
-        """Numbers of runs, doubling up to all, at which distances are drawn."""
-        most = min(map(len, self.by_schedule.values()))
-        return [2**power for power in range(1, 12) if 2**power < most] + [most]
+        """Numbers of runs, doubling up to half of them, at which distances are drawn."""
+        most = self.runs // 2
+        return [2**power for power in range(1, 12) if 2**power < most] + [most] * (most > 0)
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """The schedules that are compared."""
+        found = combinations(sorted(self.by_schedule, key=lambda name: name != self.reference), 2)
+        return [pair for pair in found if self.reference in ("", pair[0])]
 
 
 def read_predictions(trials: pd.DataFrame, spectra: pd.DataFrame) -> list[Predicted]:
-    """The predictions of the completed runs, by epoch; none where no probe looked at them."""
-    done = trials[trials["status"] == "completed"][["trial_id", BY]].rename(columns={BY: "schedule"})
+    """The predictions after each epoch that a probe looked at, of the seeds that completed with every schedule."""
+    done = trials[trials["status"] == "completed"][["trial_id", "seed", BY]].rename(columns={BY: "schedule"})
     every = spectra[spectra["name"] == SPECTRUM].merge(done, on="trial_id")
     classes = 0 if every.empty else int(every["value"].max()) + 1
     return [_predicted(int(epoch), classes, part) for epoch, part in every.groupby("epoch")]
 
 
 def _predicted(epoch: int, classes: int, table: pd.DataFrame) -> Predicted:
-    by_schedule = {
-        str(schedule): part.pivot(index="trial_id", columns="index", values="value").to_numpy(np.int64)
-        for schedule, part in table.groupby("schedule")
-    }
-    return Predicted(epoch, max(classes, 2), by_schedule)
+    own = table.drop_duplicates(["schedule", "seed", "index"]).groupby("schedule")
+    by_seed = {str(name): part.pivot(index="seed", columns="index", values="value") for name, part in own}
+    seeds = sorted(set.intersection(*(set(part.index) for part in by_seed.values())))
+    return Predicted(
+        epoch, max(classes, 2), {name: part.loc[seeds].to_numpy(np.int64) for name, part in by_seed.items()}
+    )
 
 
 def claims(
@@ -74,17 +92,27 @@ def claims(
 ) -> tuple[Verdict, ...]:
     """The verdicts on P4-17 in both stretches, P4-11, P4-12 and P4-18."""
     rows = courses(trials, epochs)
-    stretch = meeting(rows) if len(rows) else None
-    last = int(rows["epoch"].max()) if len(rows) else 0
-    before = next((each for each in predicted if stretch and each.epoch == stretch[1]), None)
-    after = next((each for each in predicted if each.epoch == last), None)
+    before, after = looks(rows, predicted)
     return (
         same_errors(rows, margin),
         same_fine_tuning(rows, margin),
         same_predictions("P4-11", "In equilibrium the schedules predict alike", before),
         same_predictions("P4-12", "After fine-tuning, too, the schedules predict alike", after),
-        far_under_errors(rows, [each for each in (before, after) if each is not None]),
+        far_under_errors("P4-18", rows, (before, after)),
     )
+
+
+def looks(rows: pd.DataFrame, predicted: list[Predicted]) -> tuple[Predicted | None, Predicted | None]:
+    """The predictions at the end of the stretch with equal settings, and after the last epoch; None for missing ones.
+
+    Args:
+        rows: From :func:`analysis.effective_lr.courses`.
+        predicted: From :func:`read_predictions`.
+    """
+    stretch = meeting(rows) if len(rows) else None
+    last = int(rows["epoch"].max()) if len(rows) else 0
+    before = next((each for each in predicted if stretch and each.epoch == stretch[1]), None)
+    return before, next((each for each in predicted if each.epoch == last), None)
 
 
 def same_errors(rows: pd.DataFrame, margin: float = MARGIN) -> Verdict:
@@ -106,18 +134,18 @@ def same_fine_tuning(rows: pd.DataFrame, margin: float = MARGIN) -> Verdict:
     return _errors("P4-17b", statement, rows, (stretch[1] + 1, last), margin)
 
 
-def same_predictions(claim: str, statement: str, predicted: Predicted | None) -> Verdict:
-    """P4-11 and P4-12: no pair of schedules is further apart than the runs of one schedule are."""
+def same_predictions(claim: str, statement: str, predicted: Predicted | None, missing: str = MISSING) -> Verdict:
+    """P4-11, P4-12 and P4-31: no schedule is further from one it is compared with than runs of one schedule are."""
     test = EXCESS.format(MARGIN_OF_DISTANCE)
     n = {name: len(runs) for name, runs in predicted.by_schedule.items()} if predicted else {}
     if predicted is None or len(n) < 2:
-        note = "predictions are missing: run the study with --probe predictions"
-        return Verdict(claim, statement, UNDECIDED, test, n=n, note=note)
-    if min(n.values()) < FEWEST:
+        return Verdict(claim, statement, UNDECIDED, test, n=n, note=missing)
+    if predicted.runs < FEWEST:
         return Verdict(claim, statement, UNDECIDED, test, n=n, note=f"at least {FEWEST} runs of each are needed")
-    pairs = list(combinations(predicted.by_schedule, 2))
-    effects = {pair: excess(*(predicted.by_schedule[name] for name in pair), predicted.classes) for pair in pairs}
-    judged = [judge_equivalence(each, MARGIN_OF_DISTANCE, ALPHA / len(pairs)) for each in effects.values()]
+    effects = {
+        pair: excess(*(predicted.by_schedule[name] for name in pair), predicted.classes) for pair in predicted.pairs
+    }
+    judged = [judge_equivalence(each, MARGIN_OF_DISTANCE, ALPHA / len(effects)) for each in effects.values()]
     statistics: dict[str, Quantity] = {
         f"{first} - {second}": (each.difference, *each.interval(0.90)) for (first, second), each in effects.items()
     }
@@ -125,29 +153,28 @@ def same_predictions(claim: str, statement: str, predicted: Predicted | None) ->
     return Verdict(claim, statement, judge_all(judged), test, statistics, n=n)
 
 
-def far_under_errors(rows: pd.DataFrame, predicted: list[Predicted]) -> Verdict:
+def far_under_errors(claim: str, rows: pd.DataFrame, predicted: Sequence[Predicted | None]) -> Verdict:
     """P4-18: the distance falls with the number of runs, and is far under the sum of the two mean test errors.
 
-    That sum is the distance of schedules that err on different examples. Far under is less than half of it (ours).
-    The interval is that of the pair's excess, around its distance.
+    It is taken from half of the runs of each, which have different seeds. That sum is the distance of schedules that
+    err on different examples. Far under is less than half of it (ours). The interval is that of the pair's excess,
+    around its distance.
     """
     statement = "The distance of the predictions falls with the number of runs, far under the sum of the test errors"
     test = f"distance / sum of errors below {FAR_UNDER:g} by its 90 % interval, and falling with the number of runs"
-    enough = [
-        each for each in predicted if len(each.by_schedule) > 1 and min(map(len, each.by_schedule.values())) >= FEWEST
-    ]
+    enough = [each for each in predicted if each and len(each.by_schedule) > 1 and each.runs >= FEWEST]
     if not enough:
-        return Verdict("P4-18", statement, UNDECIDED, test, note="no predictions of enough runs")
+        return Verdict(claim, statement, UNDECIDED, test, note="no predictions of enough runs")
     judged, statistics = [], {}
     for each in enough:
         errors = error_means(rows, each.epoch)
-        for first, second in combinations(each.by_schedule, 2):
+        for first, second in each.pairs:
             name = f"{first} - {second}, epoch {each.epoch}"
             ratio, falling = _against_errors(each, first, second, errors[first] + errors[second])
             judged.append(judge_interval(*ratio[1:], (-np.inf, FAR_UNDER)) if falling else UNDECIDED)
             statistics[name] = ratio
-    n = {"runs": min(len(runs) for each in enough for runs in each.by_schedule.values()), "pairs": len(judged)}
-    return Verdict("P4-18", statement, judge_all(judged), test, statistics, n=n)
+    n = {"runs": min(each.runs for each in enough), "pairs": len(judged)}
+    return Verdict(claim, statement, judge_all(judged), test, statistics, n=n)
 
 
 def error_means(rows: pd.DataFrame, epoch: int) -> dict[str, float]:
@@ -159,28 +186,23 @@ def error_means(rows: pd.DataFrame, epoch: int) -> dict[str, float]:
 def distance_curves(predicted: Predicted) -> dict[str, tuple[list[int], Array]]:
     """The distances by number of runs: between each pair of schedules, and within each."""
     counts, runs = predicted.counts, predicted.by_schedule
-    curves = {
-        f"{first} - {second}": (counts, distances_between(runs[first], runs[second], predicted.classes, counts))
-        for first, second in combinations(runs, 2)
+    compared = {f"{first} - {second}": (first, second) for first, second in predicted.pairs}
+    compared |= {f"within {name}": (name, name) for name in runs}
+    return {
+        label: (counts, distances_between(runs[first], runs[second], predicted.classes, counts))
+        for label, (first, second) in compared.items()
     }
-    for name, own in runs.items():
-        halves = [count for count in counts if 2 * count <= len(own)]
-        curves[f"within {name}"] = (halves, distances_within(own, predicted.classes, halves))
-    return curves
 
 
 def _against_errors(
     predicted: Predicted, first: str, second: str, total: float
 ) -> tuple[tuple[float, float, float], bool]:
-    runs = predicted.by_schedule
-    most = min(len(runs[first]), len(runs[second]))
-    few, all_runs = distances_between(runs[first], runs[second], predicted.classes, [max(2, most // 4), most])
+    runs, most = predicted.by_schedule, predicted.runs // 2
+    few, many = distances_between(runs[first], runs[second], predicted.classes, [max(2, most // 4), most])
     reach = excess(runs[first], runs[second], predicted.classes).interval(0.90)
     half = (reach[1] - reach[0]) / 2
     total = max(total, 1e-12)
-    return (float(all_runs / total), float((all_runs - half) / total), float((all_runs + half) / total)), bool(
-        all_runs < few
-    )
+    return (float(many / total), float((many - half) / total), float((many + half) / total)), bool(many < few)
 
 
 def _errors(claim: str, statement: str, rows: pd.DataFrame, window: tuple[int, int], margin: float) -> Verdict:

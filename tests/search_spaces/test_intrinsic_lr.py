@@ -1,4 +1,5 @@
 from collections import Counter
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -35,7 +36,7 @@ def products(schedule: Schedule) -> list[float]:
 def test_every_study_is_built_at_every_scale(name: str, scale: str) -> None:
     study = find_study(f"intrinsic_lr.{name}")(scale, data=None if scale == "smoke" else "/pack")
     assert study.name == f"intrinsic_lr.{name}-{scale}"
-    kind = "initialisation" if name.startswith("initialisation") else name
+    kind = next(kind for kind in SCHEDULES if name.startswith(kind))
     values = drawn(scale, STUDIES[name].scale(scale).epochs)[kind]
     every = [dict(zip(values, each, strict=True)) for each in product(*values.values())]
     points = study.open_points({})
@@ -120,6 +121,18 @@ def test_every_initialisation_is_a_study_on_a_task_of_its_own() -> None:
     assert [options.get("init_scale") for options in tasks] == [None, None, 1000.0, 0.001]
     built = find_study("intrinsic_lr.initialisation_kaiming_times_1000")("smoke")
     assert built.task.options["init_scale"] == 1000.0
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_one_start_is_the_study_of_predictions_but_for_a_start_that_no_run_of_it_has(scale: str) -> None:
+    random, fixed = (STUDIES[name].scale(scale) for name in ("predictions", "predictions_one_start"))
+    assert fixed == replace(random, task_options={**random.task_options, "init_seed": 1000})
+    assert random.seeds < 1000
+    names = ("predictions", "predictions_one_start")
+    studies = [find_study(f"intrinsic_lr.{name}")(scale, data="/pack") for name in names]
+    assert [study.task.options.get("init_seed") for study in studies] == [None, 1000]
+    assert studies[0].probes == studies[1].probes
+    assert len(studies[1].probes) == 1
 
 
 def test_fewer_epochs_are_a_shorter_time_scale_or_a_mistake() -> None:
