@@ -49,7 +49,7 @@ def test_the_spectrum_is_that_of_the_covariance_over_all_examples(build, shape, 
 @pytest.mark.parametrize(("build", "shape"), [(relu_net, (5,)), (conv_net, (2, 4, 4))])
 def test_the_spectrum_is_that_of_the_covariance_over_batches(build, shape):
     model, batches = made(build, shape, count=32, parts=8)
-    gradients = cov.batch_gradients(model, cross_entropy, batches)
+    gradients = cov.batch_gradients(model, cross_entropy, batches, len(batches))
     torch.testing.assert_close(gradients, gradients_one_by_one(model, batches))
     found, values = cov.covariance(gradients), np.linalg.eigvalsh(matrix_of(gradients))[::-1]
     np.testing.assert_allclose(found.eigenvalues[:7], values[:7], rtol=1e-8)
@@ -76,7 +76,7 @@ def test_the_trace_over_the_dimension_is_the_mean_variance_of_a_coordinate(count
 
 def test_the_ratio_of_a_gradient_to_its_projection_is_that_of_explicit_eigenvectors():
     model, batches = made(relu_net, (5,), count=40, parts=10)
-    gradients = cov.batch_gradients(model, cross_entropy, batches)
+    gradients = cov.batch_gradients(model, cross_entropy, batches, len(batches))
     found = cov.covariance(gradients)
     _, vectors = np.linalg.eigh(matrix_of(gradients))
     top = vectors[:, ::-1][:, :5]
@@ -122,7 +122,7 @@ def test_float32_gradients_give_the_spectrum_of_float64_to_six_digits():
     def found(dtype):
         model, batches = made(relu_net, (5,), count=40, parts=10, dtype=torch.float64)
         inputs = [(x.to(dtype), y) for x, y in batches]
-        return cov.covariance(cov.batch_gradients(model.to(dtype), cross_entropy, inputs))
+        return cov.covariance(cov.batch_gradients(model.to(dtype), cross_entropy, inputs, len(inputs)))
 
     single, double = found(torch.float32), found(torch.float64)
     np.testing.assert_allclose(single.eigenvalues[:9], double.eigenvalues[:9], rtol=3e-5)

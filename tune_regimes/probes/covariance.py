@@ -112,18 +112,18 @@ def eigenvectors(gradients: Tensor, found: Covariance, count: int) -> Tensor:
     return weights @ gradients
 
 
-def batch_gradients(model: nn.Module, loss: MeanLoss, batches: Iterable[Batch]) -> Tensor:
-    """The gradients of the mean losses of batches, flattened, shape (L, D): L D numbers of memory.
+def batch_gradients(model: nn.Module, loss: MeanLoss, batches: Iterable[Batch], count: int) -> Tensor:
+    """The gradients of the mean losses of `count` batches, flattened, shape (L, D): L D numbers of memory.
 
     The model is run in the mode in which it stands; its ``.grad`` stays as it is. There is no weight decay in them.
     """
     parameters = list(trained(model).values())
-    rows = []
-    for inputs, targets in batches:
+    rows = parameters[0].new_empty(count, sum(parameter.numel() for parameter in parameters), requires_grad=False)
+    for row, (inputs, targets) in zip(rows, batches, strict=True):
         with torch.enable_grad():
             value = loss(model(inputs), targets)
-            rows.append(joined(torch.autograd.grad(value, parameters, materialize_grads=True)))
-    return torch.stack(rows)
+            row.copy_(joined(torch.autograd.grad(value, parameters, materialize_grads=True)))
+    return rows
 
 
 def per_example_gradients(

@@ -144,12 +144,13 @@ class Curvature(Probe):
         if self.hessian_every > 0:
             values |= dict.fromkeys([column.name for column in _HESSIAN], math.nan)
         fixed = self._subset(moment)
-        if self.looks_at_hessian(moment.epoch) and math.isfinite(found.trace):
-            start = _start(gradients, found, moment)
+        due = self.looks_at_hessian(moment.epoch) and math.isfinite(found.trace)
+        start = _start(gradients, found, moment) if due else None
+        del gradients  # The graphs of H take their room.
+        if start is not None:
             of_hessian, eigenvalues = self._hessian(moment, fixed, start)
             values |= of_hessian
             spectra |= {"hessian": eigenvalues} if all(map(math.isfinite, eigenvalues)) else {}
-        del gradients
         return Measured(values | {"loss_change": loss_change(moment, fixed, self.mode)}, spectra)
 
     def looks_at_hessian(self, epoch: int) -> bool:
@@ -168,7 +169,7 @@ class Curvature(Probe):
         if size == 1:
             examples = moment.examples(rows.flatten())
             return per_example_gradients(moment.model, moment.loss, *examples, chunk=moment.batch_size)
-        return batch_gradients(moment.model, moment.loss, map(moment.examples, rows))
+        return batch_gradients(moment.model, moment.loss, map(moment.examples, rows), self.batches)
 
     def _subset(self, moment: Moment) -> list[Tensor]:
         """The rows of the subset in equal batches."""

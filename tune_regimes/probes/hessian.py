@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from scipy.sparse.linalg import ArpackError, ArpackNoConvergence, LinearOperator, eigsh
 from torch import Tensor, nn
+from torch.autograd.graph import GradientEdge, get_gradient_edge
 
 from tune_regimes.errors import UsageError
 from tune_regimes.probes.flattened import MeanLoss, divided, joined, trained
@@ -27,6 +28,8 @@ MEMORY = 2**29
 """Bytes that kept graphs of gradients may take."""
 _DENSE = 12
 """Dimensions up to which the matrix is built by as many products."""
+Edges = list[GradientEdge | None]
+"""The parts of a gradient as places in its graph, without their numbers; None for a part that is constant."""
 
 
 class Hessian:
@@ -53,7 +56,7 @@ class Hessian:
         self._model, self._loss, self._batches = model, loss, list(batches)
         self._parameters = list(trained(model).values())
         self._examples = sum(len(targets) for _, targets in self._batches)
-        self._memory, self._kept = memory, dict[int, list[Tensor]]()
+        self._memory, self._kept = memory, dict[int, Edges]()
         self._keep: int | None = None
         self.dimension = sum(parameter.numel() for parameter in self._parameters)
         self.products = 0
@@ -68,16 +71,14 @@ class Hessian:
         Raises:
             UsageError: A module, or the loss, cannot be differentiated twice.
         """
-        along = torch.from_numpy(np.array(vector, dtype=np.float64).ravel())
-        parts = divided(along, self._parameters)
-        total = torch.zeros(self.dimension, dtype=torch.float64)
-        curvatures = np.empty(len(self._batches))
+        along = torch.from_numpy(np.array(vector, dtype=np.float64).ravel()).to(self._parameters[0].device)
+        parts, total, curvatures = divided(along, self._parameters), torch.zeros_like(along), []
         for index, (_, targets) in enumerate(self._batches):
-            product = joined(self._of_batch(index, parts)).to("cpu", torch.float64)
-            total += product * (len(targets) / self._examples)
-            curvatures[index] = float(product @ along)
+            product = joined(self._of_batch(index, parts)).double()
+            curvatures.append(product @ along)
+            total += product.mul_(len(targets) / self._examples)
         self.products += 1
-        return total.numpy(), curvatures
+        return total.cpu().numpy(), torch.stack(curvatures).cpu().numpy()
 
     def operator(self) -> LinearOperator:
         """The same for SciPy."""
@@ -88,10 +89,10 @@ class Hessian:
             if self._keep is None:
                 check_twice(self._value(0))
                 self._keep = self._affordable()
-            gradient = self._kept[index] if index in self._kept else self._gradient(index)
+            edges = self._kept[index] if index in self._kept else _edges(self._gradient(index))
             if index < self._keep:
-                self._kept[index] = gradient
-            return self._differentiated(gradient, vector, keep=index < self._keep)
+                self._kept[index] = edges
+            return self._differentiated(edges, vector, keep=index < self._keep)
         except (RuntimeError, NotImplementedError) as error:
             if once := once_only(self._model, self._batches[index][0], error):
                 raise UsageError(once) from error
@@ -108,8 +109,8 @@ class Hessian:
         value = self._value(index)
         return list(torch.autograd.grad(value, self._parameters, create_graph=True, materialize_grads=True))
 
-    def _differentiated(self, gradient: list[Tensor], vector: list[Tensor], *, keep: bool) -> tuple[Tensor, ...]:
-        pairs = [(g, v) for g, v in zip(gradient, vector, strict=True) if g.requires_grad]
+    def _differentiated(self, edges: Edges, vector: list[Tensor], *, keep: bool) -> tuple[Tensor, ...]:
+        pairs = [(edge, v) for edge, v in zip(edges, vector, strict=True) if edge is not None]
         if not pairs:  # The loss is linear wherever it is differentiable.
             return tuple(torch.zeros_like(parameter) for parameter in self._parameters)
         outputs, along = zip(*pairs, strict=True)
@@ -119,6 +120,10 @@ class Hessian:
         """Of how many batches, each like the first, the graphs fit the memory."""
         largest = graph_bytes(self._parameters, lambda: self._gradient(0))
         return len(self._batches) if largest == 0 else min(len(self._batches), self._memory // largest)
+
+
+def _edges(gradient: list[Tensor]) -> Edges:
+    return [get_gradient_edge(part) if part.requires_grad else None for part in gradient]
 
 
 @dataclass(frozen=True)
