@@ -43,6 +43,8 @@ lint: $(LINKED)
 types: $(LINKED)
 	$(BIN)/mypy
 
+# The tests start dozens of processes: they read what the first has compiled, whatever the environment says of bytecode.
+unit: export PYTHONDONTWRITEBYTECODE :=
 unit: $(LINKED)
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --no-loadscope-reorder
 

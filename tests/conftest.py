@@ -22,7 +22,7 @@ settings.load_profile("suite")
 # are faster than one after the other, and three are not.
 _ON_RAY = {
     "tests/search/test_fork.py": "ray 1",
-    "tests/search/test_kills.py": "ray 1",
+    "tests/search/test_kills.py": "ray 2",
     "tests/search/test_regime_asha.py": "ray 1",
     "tests/search/test_running.py": "ray 1",
     "tests/search/test_cluster.py": "ray 2",

@@ -30,7 +30,8 @@ def schedule(config):
     return tr.two_phase(epochs=EPOCHS, transition_epoch=config["at"], large=large, small=small, weight_decay=1e-4)
 
 def study():
-    task = tr.task("digits/simple_cnn", train_size=200, test_size=100, batch_size=25, dropout=0.2, augment=True)
+    options = {"train_size": 200, "test_size": 100, "batch_size": 25, "width": 0.5, "dropout": 0.2, "augment": True}
+    task = tr.task("digits/simple_cnn", **options)
     return tr.Study(name="killed", task=task, schedule=schedule, space={"at": tune.grid_search([10, 30])}, seeds=2)
 
 if __name__ == "__main__":

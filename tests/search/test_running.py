@@ -157,7 +157,7 @@ def test_an_interrupted_study_keeps_its_rows_and_goes_on_from_them(tmp_path):
             samples=2,
             seeds=1,
             space={"at": tune.randint(1, 9)},
-            schedule=lambda c: tr.cosine(epochs=600 + c["at"], lr=0.1),
+            schedule=lambda c: tr.cosine(epochs=300 + c["at"], lr=0.1),
         )
 
     sent = []
