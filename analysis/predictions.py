@@ -154,14 +154,17 @@ def same_predictions(claim: str, statement: str, predicted: Predicted | None, mi
 
 
 def far_under_errors(claim: str, rows: pd.DataFrame, predicted: Sequence[Predicted | None]) -> Verdict:
-    """P4-18: the distance falls with the number of runs, and is far under the sum of the two mean test errors.
+    """P4-18 and P4-31e: the distance falls with the number of runs, and is far under the sum of the two mean test errors.
 
     It is taken from half of the runs of each, which have different seeds. That sum is the distance of schedules that
     err on different examples. Far under is less than half of it (ours). The interval is that of the pair's excess,
     around its distance.
     """
     statement = "The distance of the predictions falls with the number of runs, far under the sum of the test errors"
-    test = f"distance / sum of errors below {FAR_UNDER:g} by its 90 % interval, and falling with the number of runs"
+    test = (
+        f"distance between halves of the seeds / sum of errors below {FAR_UNDER:g} by its 90 % interval, "
+        "and falling with the number of runs"
+    )
     enough = [each for each in predicted if each and len(each.by_schedule) > 1 and each.runs >= FEWEST]
     if not enough:
         return Verdict(claim, statement, UNDECIDED, test, note="no predictions of enough runs")

@@ -33,25 +33,35 @@ class Stored:
     spec: dict[str, Any] = field(default_factory=dict)
 
 
-def spectra(trials: pd.DataFrame, wrong: dict[str, float], seed: int) -> pd.DataFrame:
-    """Predictions of right class 0, after epochs 12 and 20; each schedule errs with its own share of wrong ones."""
+def of_every_seed(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of one seed's trials once for each seed."""
+    names = table["trial_id"].str.removesuffix("0")
+    return pd.concat([table.assign(trial_id=names + str(seed), seed=seed) for seed in range(SEEDS)])
+
+
+def spectra(trials: pd.DataFrame, always: dict[str, float], seed: int) -> pd.DataFrame:
+    """Predictions of right class 0, after epochs 12 and 20.
+
+    Each run errs on 10 % of the examples, its own, and the runs of a schedule all on one share of them besides.
+    """
     rng, parts = np.random.default_rng(seed), []
     for trial, schedule in zip(trials["trial_id"], trials["config.schedule"], strict=True):
         for epoch in (12, 20):
-            values = (rng.uniform(size=EXAMPLES) < wrong.get(schedule, 0.1)).astype(float)
+            values = (rng.uniform(size=EXAMPLES) < 0.1).astype(float)
+            values[: int(always.get(schedule, 0.0) * EXAMPLES)] = 1
             parts.append(pd.DataFrame({"trial_id": trial, "epoch": epoch, "index": range(EXAMPLES), "value": values}))
     return pd.concat(parts).assign(name="predicted_class")
 
 
 @pytest.fixture
 def stored(simulated: Callable) -> Callable[..., Any]:
-    tables = simulated(POINTS, seeds=SEEDS, start=1.0)
-    low = tables[0], tables[1].assign(test_accuracy=0.5)
+    trials, epochs = (of_every_seed(table) for table in simulated(POINTS, seeds=1, start=1.0))
+    low = trials, epochs.assign(test_accuracy=0.5)
 
-    def make(study: str, seed: int, task: str = "digits/mlp_si", **wrong: float) -> Any:
+    def make(study: str, seed: int, task: str = "digits/mlp_si", **always: float) -> Any:
         options = {"batch_size": 20, **({"init_seed": 1000} if study == ONE else {"data": "/elsewhere"})}
         spec = {"origin": {"study": study}, "task": {"name": task, "options": options}}
-        return cast(Results, Stored(*low, spectra(low[0], wrong, seed), spec))
+        return cast(Results, Stored(*low, spectra(low[0], always, seed), spec))
 
     return make
 
@@ -73,14 +83,14 @@ def test_schedules_that_predict_alike_from_one_start_and_as_from_random_ones_hol
 
 
 def test_a_start_that_all_schedules_remember_refutes_the_comparison_with_random_starts_alone(stored: Any) -> None:
-    remembered = dict.fromkeys(NAMES, 0.25)
+    remembered = dict.fromkeys(NAMES, 0.2)
     found = verdicts(stored(ONE, 1, **remembered), stored(RANDOM, 2))
     assert found["P4-31"].verdict == found["P4-31b"].verdict == "holds"
     assert found["P4-31c"].verdict == found["P4-31d"].verdict == "does not hold"
 
 
 def test_a_schedule_that_predicts_otherwise_from_one_start_refutes_the_claim(stored: Any) -> None:
-    found = verdicts(stored(ONE, 1, wd_decay=0.5), stored(RANDOM, 2))
+    found = verdicts(stored(ONE, 1, wd_decay=0.2), stored(RANDOM, 2))
     assert found["P4-31"].verdict == found["P4-31b"].verdict == "does not hold"
     assert found["P4-31c"].verdict == "holds"
 
