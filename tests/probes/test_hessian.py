@@ -1,6 +1,7 @@
 """Products and eigenvalues of the Hessian against the dense matrix, and what happens where there is none."""
 
 import math
+import weakref
 
 import numpy as np
 import pytest
@@ -101,6 +102,24 @@ def test_the_five_largest_eigenvalues_are_those_of_the_dense_hessian(case, dtype
     residual = np.linalg.norm(matrix @ ends.vector - ends.largest * ends.vector)
     assert residual < 10 * math.sqrt(bound) * ends.largest
     assert np.linalg.norm(ends.vector) == pytest.approx(1.0)
+
+
+def test_kept_graphs_are_without_the_numbers_of_the_gradients(monkeypatch):
+    model, batches = made(relu_net, (5,))
+    gradient, parts = Hessian._gradient, []
+
+    def spied(hessian: Hessian, index: int) -> list[Tensor]:
+        found = gradient(hessian, index)
+        parts.extend(map(weakref.ref, found))
+        return found
+
+    monkeypatch.setattr(Hessian, "_gradient", spied)
+    kept = Hessian(model, cross_entropy, batches)
+    first = kept.product(np.ones(kept.dimension))
+    made_so_far = len(parts)
+    np.testing.assert_array_equal(kept.product(np.ones(kept.dimension)), first)
+    assert len(parts) == made_so_far > 0
+    assert not [part for part in parts if part() is not None]
 
 
 def test_a_batch_of_another_size_counts_with_its_number_of_examples():

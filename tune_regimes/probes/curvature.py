@@ -87,8 +87,9 @@ class Curvature(Probe):
     The cost, in training steps: `batches` for K, and two thirds of those of the subset for ``loss_change``, at each
     look; and for H some three times those of the subset in each product with it, of which there are 7 where Lanczos
     converges at once, as it did for SimpleCNN, and 3 more for each restart. With 5 % of the examples in the subset,
-    that is about one epoch of training each time H is looked at. Memory beside the model: `batches` vectors of the size
-    of the weights for K; for H about 8 in float64, and up to half a GiB of graphs that are kept (`hessian.MEMORY`).
+    that is about one epoch of training each time H is looked at. Memory, in copies of the weights in float32: for K
+    `batches` and one more, or 8 where H is looked at next; for H, when those are let go of, about 30 (15 vectors in
+    float64: Lanczos and a product), and besides up to half a GiB of graphs that are kept (`hessian.MEMORY`).
 
     Args:
         when: When it looks.
