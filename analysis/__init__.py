@@ -1,4 +1,4 @@
-"""From results to figures and verdicts: one module per paper, with the stem of its search space.
+"""From results to figures and verdicts: one package per paper, with the stem of its search space.
 
 ``analyse`` gives the report on a study, ``report`` writes it; nothing here loads torch or ray.
 """

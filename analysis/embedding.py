@@ -14,7 +14,7 @@ from typing import cast
 import numpy as np
 import pandas as pd
 
-from analysis.predictions import SPECTRUM
+from analysis.intrinsic_lr.predictions import SPECTRUM
 from analysis.statistics import Array, IntArray
 from tune_regimes.errors import UsageError
 

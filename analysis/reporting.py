@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tune_regimes.results import Results
 
 PAPERS = ("two_regimes", "autodrop", "intrinsic_lr", "sgdl", "second_phase", "break_even")
-"""Modules of this package that judge the studies of a paper; each has ``analyse`` and ``STUDIES``."""
+"""Packages that judge the studies of a paper; ``reports`` in each has ``analyse`` and ``STUDIES``."""
 
 
 def analyse(results: "Results", others: "Sequence[Results]" = ()) -> Report:
@@ -35,7 +35,7 @@ def analyse(results: "Results", others: "Sequence[Results]" = ()) -> Report:
     if results.trials.empty:
         raise StudyError(f"a report needs trials; {results.storage} holds none yet: run or resume the study first")
     paper, _, name = str((results.spec.get("origin") or {}).get("study", "")).partition(".")
-    if paper in PAPERS and name in (module := import_module(f"analysis.{paper}")).STUDIES:
+    if paper in PAPERS and name in (module := import_module(f"analysis.{paper}.reports")).STUDIES:
         found: Report = module.analyse(results, others)
         return found
     if is_two_phase(results.trials):

@@ -224,7 +224,7 @@ _AVERAGES = _entry(
     ("P4-22", "P4-23"),
     _scales(
         ("digits, half a minute", 80, 4),
-        ("CIFAR-10, a quarter of an hour on 2 cores", 80, 4),
+        ("CIFAR-10, a quarter of an hour on 2 cores", 48, 3),
         ("PreResNet-32, for GPUs", 8000, 3),
     ),
 )

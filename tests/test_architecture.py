@@ -109,7 +109,7 @@ for floor in ("schedule", "theory", "tasks", "training", "probes", "sharing", "r
     for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
-import analysis, analysis.two_regimes
+import analysis, analysis.two_regimes.reports
 task = tune_regimes.task("digits/mlp", train_size=100, test_size=50, batch_size=25).build()
 trajectory = tune_regimes.Trajectory(task, seed=0)
 plan = tune_regimes.cosine(epochs=2, lr=0.1)

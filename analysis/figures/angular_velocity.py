@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.angular_velocity import OMEGA, RIGHT_ANGLE, describe_saturation
+from analysis.autodrop.angular_velocity import OMEGA, RIGHT_ANGLE, describe_saturation
 from analysis.figures.style import COLORS, GREY, MARKERS, in_whole, log_y, panels, say, styled
 from analysis.tables import configs
 from tune_regimes.results.curves import loss_curves

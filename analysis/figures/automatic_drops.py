@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.automatic_drops import ByLr, errors, lowest_error_epochs
+from analysis.autodrop.automatic_drops import ByLr, errors, lowest_error_epochs
 from analysis.figures.style import COLORS, MARKERS, in_percent, in_whole, log_y, panels, say, styled
 from analysis.tables import configs
 from search_spaces.autodrop import BASELINE, FACTORS

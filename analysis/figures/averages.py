@@ -5,8 +5,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.averages import CLAIMS
 from analysis.figures.style import panels, say, styled
+from analysis.intrinsic_lr.averages import CLAIMS
 from analysis.statistics import Array
 
 SHOWN = (("accuracy", 100.0, "test accuracy of the average (%)"), ("distance", 1.0, "distance"))
@@ -20,7 +20,7 @@ def pair_maps(pairs: pd.DataFrame) -> Figure:
     On the diagonals are the networks alone. A row each without and with momentum.
 
     Args:
-        pairs: From :func:`analysis.averages.read_pairs`.
+        pairs: From :func:`analysis.intrinsic_lr.averages.read_pairs`.
     """
     figure, axes = panels(2, 2, (10.4, 8.4))
     for row, (_, who, moving) in enumerate(CLAIMS):

@@ -38,7 +38,7 @@ def course_figure(
     Lines are means over the runs of an arm (geometric ones on logarithmic axes), bands hold all of them.
 
     Args:
-        rows: From :func:`analysis.effective_lr.courses`.
+        rows: From :func:`analysis.intrinsic_lr.effective_lr.courses`.
         by: The column whose values name the arms.
         names: Labels of the arms by value, in order; other arms are left out.
         columns: Of :data:`PANELS`.

@@ -9,7 +9,7 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-from analysis.curvature_runs import (
+from analysis.break_even.curvature_runs import (
     HESSIAN,
     LARGEST,
     RATIO,

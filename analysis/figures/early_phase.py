@@ -8,11 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 
-from analysis.curvature_runs import HESSIAN, LARGEST, RATIO, TRACE, accuracy_threshold, looks
-from analysis.early_phase import spectra_at_maximum
+from analysis.break_even.curvature_runs import HESSIAN, LARGEST, RATIO, TRACE, accuracy_threshold, looks
+from analysis.break_even.early_phase import spectra_at_maximum
+from analysis.break_even.prediction_map import prediction_map
 from analysis.figures.curvature import LABELS
 from analysis.figures.style import COLORS, GREY, MARKERS, panels, say, styled
-from analysis.prediction_map import prediction_map
 from analysis.statistics import Array
 
 MAPPED = (LARGEST, "train_accuracy", RATIO, TRACE, HESSIAN)
@@ -24,7 +24,7 @@ def prediction_maps(trials: pd.DataFrame, rows: pd.DataFrame, spectra: pd.DataFr
 
     Args:
         trials: The trials of a study.
-        rows: From :func:`analysis.early_phase.detailed`.
+        rows: From :func:`analysis.break_even.early_phase.detailed`.
         spectra: With ``predicted_class``.
     """
     seen = looks(trials, rows)
@@ -93,7 +93,7 @@ def single_against_batches(pairs: pd.DataFrame, size: int) -> Figure:
     """lambda_K^1 of mini-batches against that of single examples, a panel per learning rate (Fig. 9).
 
     Args:
-        pairs: From :func:`analysis.single_examples.paired`.
+        pairs: From :func:`analysis.break_even.single_examples.paired`.
         size: Examples M in a mini-batch; 1 / M is dashed.
     """
     arms = sorted(set(pairs["arm"]), reverse=True) or [float("nan")]

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from analysis.figures.style import COLORS, GREY, MARKERS, frame, in_percent, panels, say, styled
-from analysis.predictions import Predicted, distance_curves
-from analysis.recovery import PREDICTED
+from analysis.intrinsic_lr.predictions import Predicted, distance_curves
+from analysis.intrinsic_lr.recovery import PREDICTED
 from analysis.statistics import Array
 
 
@@ -21,7 +21,7 @@ def recovery_times(table: pd.DataFrame) -> Figure:
     Marks are runs; lines are the predictions: 1.29 / intrinsic lr, and the square root through the mean.
 
     Args:
-        table: From :func:`analysis.recovery.recoveries`.
+        table: From :func:`analysis.intrinsic_lr.recovery.recoveries`.
     """
     figure, (left, right) = panels(1, 2, (10.0, 4.2))
     rates = table["intrinsic_lr"].to_numpy(float)

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from analysis.chosen_lrs import best_lr
 from analysis.figures.style import COLORS, MARKERS, in_percent, in_whole, panels, say, styled
-from analysis.large_steps import errors, sweep_errors
+from analysis.sgdl.large_steps import errors, sweep_errors
 from analysis.tables import configs
 from search_spaces.sgdl import TABLE_1
 from tune_regimes.results.curves import loss_curves

@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.figures.style import COLORS, GREY, MARKERS, in_percent, in_whole, log_y, panels, say, styled
-from analysis.lr_momentum import best_points, sound_points, sweep_table
-from analysis.matching import Sweep, match
 from analysis.tables import by_seed
+from analysis.two_regimes.lr_momentum import best_points, sound_points, sweep_table
+from analysis.two_regimes.matching import Sweep, match
 from tune_regimes.results.curves import by_momentum, loss_curves
 from tune_regimes.results.regimes import FALLING, describe_runs, locate_regimes
 

@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.figures.style import COLORS, GREY, in_whole, log_y, panels, say, styled
-from analysis.momentum_regimes import ALIGNMENT, SCALE
-from analysis.regime_courses import NAMES, arm_courses, run_courses
+from analysis.two_regimes.momentum_regimes import ALIGNMENT, SCALE
+from analysis.two_regimes.regime_courses import NAMES, arm_courses, run_courses
 from search_spaces.two_regimes_momentum import LARGE, REGIMES, SMALL
 
 TITLES = {LARGE: "A: large steps, lr {lr:g}", SMALL: "B: small steps, lr {lr:g}"}

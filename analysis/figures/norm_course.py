@@ -11,7 +11,7 @@ def effective_lr_course(course: pd.DataFrame, settled: int | None = None) -> Fig
     """Measured (marks) and predicted (dashed) effective learning rate over the steps of a run.
 
     Args:
-        course: From :func:`analysis.norm_course.norm_course`.
+        course: From :func:`analysis.intrinsic_lr.norm_course.norm_course`.
         settled: Its row from which on the norm has settled, marked by a dotted line; None for none.
     """
     figure, (axes,) = panels(1, 1, (7.0, 4.2))

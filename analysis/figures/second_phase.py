@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from analysis.chosen_lrs import best_lr
 from analysis.figures.style import COLORS, GREY, MARKERS, in_percent, in_whole, panels, say, styled
-from analysis.phase_budgets import epoch_seconds, errors_in_time, final_errors, second_phase_curves
+from analysis.second_phase.phase_budgets import epoch_seconds, errors_in_time, final_errors, second_phase_curves
 from analysis.tables import configs
 from search_spaces.second_phase import SECOND, SGD
 

@@ -9,10 +9,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MultipleLocator, NullFormatter, StrMethodFormatter
 
 from analysis.figures.style import COLORS, GREY, MARKERS, panels, styled
-from analysis.norm_decay import DecayCourse
-from analysis.recovery import PREDICTED
-from analysis.settled_runs import Settled, last_half
+from analysis.intrinsic_lr.recovery import PREDICTED
 from analysis.statistics import Array
+from analysis.theory.norm_decay import DecayCourse
+from analysis.theory.settled_runs import Settled, last_half
 from tune_regimes.theory.effective_lr import equilibrium_effective_lr, equilibrium_gamma, gamma_after
 
 BLOCKS = 120

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from analysis.figures.style import COLORS, GREY, MARKERS, frame, in_percent, in_whole, panels, say, say_cut, styled
 from analysis.tables import by_seed, points
-from analysis.transition_epoch import REFERENCE, arm, bin_medians, distinct
+from analysis.two_regimes.transition_epoch import REFERENCE, arm, bin_medians, distinct
 
 LARGE = {"momentum": "with momentum in phase 1", "no_momentum": "without momentum in phase 1"}
 SMALL = {"classic": "classic", "reduced": "reduced lr, larger momentum", "fig7": "as in Fig. 7", "adamw": "AdamW"}

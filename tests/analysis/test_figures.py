@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 
 from analysis.figures import generic, lr_momentum, transition_epoch
 from analysis.figures.style import frame, panels, say_cut
-from analysis.lr_momentum import sound_sweeps
 from analysis.tables import seed_distance
+from analysis.two_regimes.lr_momentum import sound_sweeps
 from tests.analysis.drawing import draw
 
 

@@ -1,7 +1,7 @@
 """``theory`` lists toy experiments, and runs one."""
 
-import analysis.theory
-from analysis.theory import Experiment, Findings, exact
+import analysis.theory.experiments
+from analysis.theory.experiments import Experiment, Findings, exact
 
 VERDICT = exact("P1-13", "So it is", "by hand", True, {"apart": 0.0}, cases=3)
 FINDINGS = Findings("toy.one", "a paper", ("one line",), (VERDICT,), sections={"Gaps": ["drop 1: 41"]})
@@ -17,7 +17,7 @@ def test_experiments_are_listed_with_figures_and_claims(command, command_json):
 
 
 def test_an_experiment_is_run_and_its_report_written(monkeypatch, command, tmp_path):
-    monkeypatch.setattr(analysis.theory, "experiments", lambda: (EXPERIMENT,))
+    monkeypatch.setattr(analysis.theory.experiments, "experiments", lambda: (EXPERIMENT,))
     status, out, _ = command("theory", "toy.one", "--output", tmp_path / "there")
     assert status == 0
     lines = [line.strip() for line in out.splitlines()]
@@ -27,7 +27,7 @@ def test_an_experiment_is_run_and_its_report_written(monkeypatch, command, tmp_p
 
 
 def test_a_report_goes_to_a_folder_of_its_own_by_default(monkeypatch, command_json, tmp_path):
-    monkeypatch.setattr(analysis.theory, "experiments", lambda: (EXPERIMENT,))
+    monkeypatch.setattr(analysis.theory.experiments, "experiments", lambda: (EXPERIMENT,))
     monkeypatch.chdir(tmp_path)
     _, found = command_json("theory", "toy.one")
     assert found["verdicts"][0]["verdict"] == "holds"

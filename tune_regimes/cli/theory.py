@@ -8,7 +8,7 @@ from tune_regimes.cli import output
 from tune_regimes.cli.reporting import show_findings
 
 if TYPE_CHECKING:
-    from analysis.theory import Experiment
+    from analysis.theory.experiments import Experiment
 
 
 def theory(args: Namespace) -> int:
@@ -21,7 +21,7 @@ def theory(args: Namespace) -> int:
 
 
 def _list(args: Namespace) -> int:
-    from analysis.theory import experiments
+    from analysis.theory.experiments import experiments
 
     if args.json:
         output.document([as_document(experiment) for experiment in experiments()])
@@ -34,7 +34,7 @@ def _list(args: Namespace) -> int:
 
 
 def _run(args: Namespace) -> int:
-    from analysis.theory import find_experiment
+    from analysis.theory.experiments import find_experiment
 
     found = find_experiment(args.name)()
     paths = found.write(args.output or f"theory/{args.name}")

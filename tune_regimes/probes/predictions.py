@@ -1,6 +1,6 @@
 """Predictions: which class a network gives each test example.
 
-How far the predictions of two schedules are apart is for `analysis.total_variation` to say.
+How far the predictions of two schedules are apart is for `analysis.intrinsic_lr.total_variation` to say.
 
 Source: Intrinsic Learning Rate (Li, Lyu and Arora, 2020), conjecture 5.3 and figure 3b.
 """

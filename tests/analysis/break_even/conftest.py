@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.curvature_runs import HESSIAN, LARGEST, RATIO, SCALE, SPAN, STABILITY, TRACE
+from analysis.break_even.curvature_runs import HESSIAN, LARGEST, RATIO, SCALE, SPAN, STABILITY, TRACE
 from tune_regimes.results import Results, config_columns
 from tune_regimes.results.tables import write_readings
 from tune_regimes.schedule import Phase, Schedule

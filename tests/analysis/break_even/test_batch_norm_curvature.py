@@ -3,8 +3,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from analysis.batch_norm_curvature import batch_claims, claims, first_scale, together
-from analysis.curvature_runs import HESSIAN, LARGEST, RATIO, SCALE, SPAN
+from analysis.break_even.batch_norm_curvature import batch_claims, claims, first_scale, together
+from analysis.break_even.curvature_runs import HESSIAN, LARGEST, RATIO, SCALE, SPAN
 from analysis.verdicts import Verdict
 
 LRS = [{"lr": lr} for lr in (1.0, 0.1, 0.01)]

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.curvature_maxima import (
+from analysis.break_even.curvature_maxima import (
     at_break_even,
     at_equal_accuracy,
     before_the_drop,
@@ -12,7 +12,7 @@ from analysis.curvature_maxima import (
     early,
     near_two_over_lr,
 )
-from analysis.curvature_runs import (
+from analysis.break_even.curvature_runs import (
     HESSIAN,
     LARGEST,
     RATIO,

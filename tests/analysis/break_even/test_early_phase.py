@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.curvature_runs import HESSIAN, LARGEST
-from analysis.early_phase import claims, count_outliers, describe_early, detailed, spectra_at_maximum
+from analysis.break_even.curvature_runs import HESSIAN, LARGEST
+from analysis.break_even.early_phase import claims, count_outliers, describe_early, detailed, spectra_at_maximum
 from analysis.verdicts import Verdict
 
 LRS = [{"lr": lr} for lr in (0.3, 0.03)]

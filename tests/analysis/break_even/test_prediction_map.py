@@ -3,9 +3,9 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from analysis.curvature_runs import looks
-from analysis.early_phase import detailed
-from analysis.prediction_map import prediction_map
+from analysis.break_even.curvature_runs import looks
+from analysis.break_even.early_phase import detailed
+from analysis.break_even.prediction_map import prediction_map
 
 
 def test_looks_are_placed_with_their_own_predictions(curved: Callable, looked: Callable) -> None:

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 import analysis
-from analysis.break_even import STUDIES
-from analysis.curvature_runs import LARGEST, SPAN
+from analysis.break_even.curvature_runs import LARGEST, SPAN
+from analysis.break_even.reports import STUDIES
 from analysis.figures.curvature import curvature_courses, maxima_by_setting
 from search_spaces import break_even
 from search_spaces.break_even_points import GRIDS, drawn

@@ -3,8 +3,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from analysis.curvature_runs import LARGEST
-from analysis.single_examples import claims, paired
+from analysis.break_even.curvature_runs import LARGEST
+from analysis.break_even.single_examples import claims, paired
 
 LRS = [{"lr": lr} for lr in (0.1, 0.01)]
 

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.averages import claims, growth, read_pairs
 from analysis.figures.averages import pair_maps, symmetric
+from analysis.intrinsic_lr.averages import claims, growth, read_pairs
 from search_spaces.intrinsic_lr_points import averages_schedule, weights_probe
 from search_spaces.intrinsic_lr_rates import SMOKE
 from tune_regimes.probes import parse_probe

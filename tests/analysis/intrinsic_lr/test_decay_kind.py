@@ -4,8 +4,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analysis.decay_kind import claims, decayed, long_enough, settling
-from analysis.effective_lr import courses
+from analysis.intrinsic_lr.decay_kind import claims, decayed, long_enough, settling
+from analysis.intrinsic_lr.effective_lr import courses
 from analysis.verdicts import Verdict
 from tune_regimes.schedule.families.equilibrium import figure_4
 

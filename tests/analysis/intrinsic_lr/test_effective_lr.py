@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.effective_lr import common_stretches, courses, known, stretches, tail_of, window_means
+from analysis.intrinsic_lr.effective_lr import common_stretches, courses, known, stretches, tail_of, window_means
 from tune_regimes.schedule import rescaled
 
 

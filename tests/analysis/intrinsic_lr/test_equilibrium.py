@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from analysis.effective_lr import courses
-from analysis.equilibrium import claims, meeting, on_other_tasks
+from analysis.intrinsic_lr.effective_lr import courses
+from analysis.intrinsic_lr.equilibrium import claims, meeting, on_other_tasks
 from analysis.verdicts import Verdict
 from search_spaces.intrinsic_lr_points import equilibrium_schedule
 from search_spaces.intrinsic_lr_rates import SMOKE

@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analysis.full_batch import claims, described
+from analysis.intrinsic_lr.full_batch import claims, described
 from search_spaces.intrinsic_lr_points import full_batch_schedule
 from search_spaces.intrinsic_lr_rates import SMOKE
 

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from analysis.initialisation import claims, robust, slopes
+from analysis.intrinsic_lr.initialisation import claims, robust, slopes
 from analysis.verdicts import Verdict
 from search_spaces.intrinsic_lr_points import drawn, initialisation_schedule
 from search_spaces.intrinsic_lr_rates import SMOKE

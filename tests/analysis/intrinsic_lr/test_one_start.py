@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 import analysis
-from analysis.one_start import FIXED, claims, read_across
-from analysis.predictions import Predicted, courses, read_predictions
+from analysis.intrinsic_lr.one_start import FIXED, claims, read_across
+from analysis.intrinsic_lr.predictions import Predicted, courses, read_predictions
 from analysis.verdicts import Verdict
 from search_spaces.intrinsic_lr_points import prediction_schedule
 from search_spaces.intrinsic_lr_rates import SMOKE

@@ -5,8 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.effective_lr import courses
-from analysis.predictions import Predicted, claims, distance_curves, error_means, read_predictions
+from analysis.intrinsic_lr.effective_lr import courses
+from analysis.intrinsic_lr.predictions import Predicted, claims, distance_curves, error_means, read_predictions
 from analysis.verdicts import Verdict
 from search_spaces.intrinsic_lr_points import prediction_schedule
 from search_spaces.intrinsic_lr_rates import SMOKE

@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analysis.recovery import PREDICTED, claims, crossing, loss_recovery, recoveries
+from analysis.intrinsic_lr.recovery import PREDICTED, claims, crossing, loss_recovery, recoveries
 from analysis.verdicts import Verdict
 from search_spaces.intrinsic_lr_points import recovery_schedule
 from search_spaces.intrinsic_lr_rates import SMOKE

@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 
 import analysis
-from analysis.effective_lr import courses
 from analysis.figures.courses import course_figure, with_errors
 from analysis.figures.intrinsic_lr import accuracy_by_arm, prediction_distances, recovery_times
-from analysis.intrinsic_lr import STUDIES
-from analysis.recovery import recoveries
+from analysis.intrinsic_lr.effective_lr import courses
+from analysis.intrinsic_lr.recovery import recoveries
+from analysis.intrinsic_lr.reports import STUDIES
 from search_spaces import intrinsic_lr
 from search_spaces.intrinsic_lr_points import drawn
 from search_spaces.intrinsic_lr_rates import RATES

@@ -4,7 +4,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from analysis.small_lr import accuracies, better_from_smaller, claims
+from analysis.intrinsic_lr.small_lr import accuracies, better_from_smaller, claims
 from search_spaces.intrinsic_lr_points import label_schedule, labels, level_schedule
 from search_spaces.intrinsic_lr_rates import REPLICA
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from analysis.total_variation import distances_between, excess
+from analysis.intrinsic_lr.total_variation import distances_between, excess
 from tune_regimes.theory.total_variation import expected_same_schedule
 
 SHARES = [0.9, 0.05, 0.03, 0.02]

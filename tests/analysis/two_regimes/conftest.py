@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.momentum_regimes import ALIGNMENT, SCALE
+from analysis.two_regimes.momentum_regimes import ALIGNMENT, SCALE
 from tune_regimes.results import config_columns
 from tune_regimes.schedule import Phase, Schedule
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.gradient_descent import claims, curve_distance
+from analysis.two_regimes.gradient_descent import claims, curve_distance
 from analysis.verdicts import Verdict
 
 

@@ -5,8 +5,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.momentum_regimes import ALIGNMENT, SCALE, claims, epochs_to, momentum_lines, scales, speed_lines
-from analysis.regime_courses import final_losses, rising_shares
+from analysis.two_regimes.momentum_regimes import (
+    ALIGNMENT,
+    SCALE,
+    claims,
+    epochs_to,
+    momentum_lines,
+    scales,
+    speed_lines,
+)
+from analysis.two_regimes.regime_courses import final_losses, rising_shares
 from analysis.verdicts import Verdict
 
 MOMENTA = (0.0, 0.5, 0.9)

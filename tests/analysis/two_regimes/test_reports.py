@@ -8,7 +8,7 @@ import pytest
 
 import analysis
 from analysis.figures.momentum_regimes import loss_courses, momentum_courses
-from analysis.momentum_regimes import SCALE
+from analysis.two_regimes.momentum_regimes import SCALE
 from search_spaces import find_study
 from tests.analysis.drawing import draw
 

@@ -1,0 +1,1 @@
+"""Which optimizer should train the second phase: the study, judged and drawn."""

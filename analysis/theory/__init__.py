@@ -1,0 +1,1 @@
+"""Toy experiments: what the papers show without a network, computed, judged and drawn."""
