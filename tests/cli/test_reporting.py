@@ -8,7 +8,7 @@ import pytest
 
 import analysis
 from analysis.document import markdown_table
-from analysis.theory import Findings
+from analysis.theory.experiments import Findings
 from analysis.verdicts import Verdict
 from tune_regimes.cli.reporting import show_findings
 from tune_regimes.errors import StudyError

@@ -1,6 +1,6 @@
 import pytest
 
-from analysis.break_even import STUDIES as ANALYSES
+from analysis.break_even.reports import STUDIES as ANALYSES
 from search_spaces import find_study
 from search_spaces.break_even import STUDIES
 from search_spaces.break_even_points import (
