@@ -75,7 +75,7 @@ def test_ctrl_c_ends_a_run_resumably(tmp_path):
     found = json.loads(out)
     assert (running.returncode, found["state"]) == (130, "interrupted"), err
     assert found["trials"]["running"] >= 1
-    assert found["next"] == ["tune-regimes", "resume", "studies/mine"]
+    assert found["next"] == ["tune-regimes", "resume", "studies/mine", "--max-concurrent", "1"]
     assert len(list((tmp_path / "studies" / "mine" / "states").rglob("*.state"))) >= 1
 
 

@@ -32,7 +32,7 @@ def test_the_notation_of_the_command_line_names_options() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("hessian", "a probe must be one of curvature, momentum, norms, predictions; got 'hessian'"),
+        ("hessian", "a probe must be one of curvature, momentum, norms, predictions, weights; got 'hessian'"),
         ("norms:often=2", "options of probe norms are every, at, steps.*; got often"),
         ("norms:every", "must be written name:option=value"),
         ("norms:every=0", "must be whole numbers from 1"),

@@ -12,6 +12,7 @@ from ray import tune
 import tune_regimes as tr
 from tune_regimes.errors import ResourceError, StorageError, StudyError, TaskError
 from tune_regimes.search import StudyInterrupted
+from tune_regimes.tasks import spec
 from tune_regimes.training import Numerics
 
 pytestmark = pytest.mark.usefixtures("ray_cluster")
@@ -194,6 +195,7 @@ def test_a_task_that_the_workers_cannot_import_is_refused_and_nothing_is_written
     module = types.ModuleType("only_on_the_driver")
     exec("def factory():\n    raise NotImplementedError", module.__dict__)
     monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setattr(spec, "_registered", {})
     tr.register_task("driver/only")(module.factory)
     with pytest.raises(TaskError, match="importing 'only_on_the_driver' of task 'driver/only' failed there"):
         study(task=tr.task("driver/only")).run(tmp_path)
