@@ -44,6 +44,8 @@ ALWAYS = "always on"
 """The training without a probe."""
 PERIODS = {"curvature": "hessian_every"}
 """Options of probes that look less often at what is dear."""
+PREPARED = ("norms",)
+"""Probes whose first look does work for all later ones: they are watched over two."""
 LIMITS = {ALWAYS: 0.03, "momentum": 0.03, "norms": 0.03, "curvature": 0.4}
 """Shares of an epoch that the project allows itself."""
 
@@ -110,7 +112,8 @@ def period(probe: Probe | None) -> int:
     """Epochs after which what the probe does repeats itself; the first two where there is none: one has no angle."""
     if probe is None:
         return 2
-    return int(getattr(probe, PERIODS.get(probe.name, ""), 0) or probe.when.every)
+    epochs = int(getattr(probe, PERIODS.get(probe.name, ""), 0) or probe.when.every)
+    return epochs + probe.when.every if probe.name in PREPARED else epochs
 
 
 def train(case: Case, name: str, pipe: Connection) -> None:
