@@ -6,18 +6,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.figure import Figure
 
 import analysis
 from analysis.figures import large_steps, second_phase
 from search_spaces.second_phase import SECOND
 from search_spaces.sgdl import TABLE_1
+from tests.analysis.drawing import draw
 
-
-def drawn(figure: Figure) -> list[str]:
-    """Render a figure; its legend's labels."""
-    figure.draw_without_rendering()
-    return [text.get_text() for legend in figure.legends for text in legend.get_texts()]
+pytestmark = pytest.mark.usefixtures("quick_figures")
 
 
 def sweep_tables(optimizer_tables: Callable) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -30,9 +26,9 @@ def sweep_tables(optimizer_tables: Callable) -> tuple[pd.DataFrame, pd.DataFrame
 
 
 def test_every_optimizer_is_drawn_at_its_best_learning_rate(optimizer_tables: Callable) -> None:
-    labels = drawn(large_steps.optimizer_courses(*optimizer_tables(best={"Adam": 0.01})))
+    labels = draw(large_steps.optimizer_courses(*optimizer_tables(best={"Adam": 0.01})))
     assert labels == ["SGD, lr 0.1", "SGDM, lr 0.1", "SGDL, lr 1", "Adam, lr 0.01", "AdaDelta, lr 1"]
-    assert drawn(large_steps.errors_by_lr(optimizer_tables()[0])) == list(TABLE_1)
+    assert draw(large_steps.errors_by_lr(optimizer_tables()[0])) == list(TABLE_1)
 
 
 def test_courses_are_errors_of_both_splits(optimizer_tables: Callable) -> None:
@@ -44,13 +40,13 @@ def test_courses_are_errors_of_both_splits(optimizer_tables: Callable) -> None:
 
 def test_the_sweep_has_a_line_per_learning_rate(optimizer_tables: Callable) -> None:
     tables = sweep_tables(optimizer_tables)
-    assert drawn(large_steps.sweep_courses(*tables)) == ["lr 0.001", "lr 0.01", "lr 0.05", "lr 0.1"]
-    drawn(large_steps.sweep_errors_by_lr(tables[0]))
+    assert draw(large_steps.sweep_courses(*tables)) == ["lr 0.001", "lr 0.01", "lr 0.05", "lr 0.1"]
+    draw(large_steps.sweep_errors_by_lr(tables[0]))
 
 
 def test_the_second_phase_is_drawn_over_epochs_and_over_seconds(second_phase_tables: Callable) -> None:
     figure = second_phase.courses(*second_phase_tables(costs={"K-FAC": 3.0}))
-    assert drawn(figure) == list(SECOND)
+    assert draw(figure) == list(SECOND)
     ends = [max(line.get_xdata()[-1] for line in axes.lines) for axes in figure.axes]
     assert ends == [6, 6, 18]
     budget = [line.get_xdata()[0] for line in figure.axes[2].lines if line.get_linestyle() == "--"]
@@ -59,7 +55,7 @@ def test_the_second_phase_is_drawn_over_epochs_and_over_seconds(second_phase_tab
 
 def test_both_budgets_have_a_panel(second_phase_tables: Callable) -> None:
     figure = second_phase.errors_by_lr(*second_phase_tables())
-    assert drawn(figure) == list(SECOND)
+    assert draw(figure) == list(SECOND)
     assert [axes.get_title() for axes in figure.axes] == ["equal epochs", "equal seconds"]
 
 
@@ -73,10 +69,10 @@ def test_figures_are_drawn_whatever_is_missing(
     if spoil != "one seed":
         status = "diverged" if spoil == "all diverged" else "running"
         trials, second = (table.assign(status=status, final_test_accuracy=np.nan) for table in (trials, second))
-    drawn(large_steps.optimizer_courses(trials, epochs))
-    drawn(large_steps.errors_by_lr(trials))
-    drawn(second_phase.courses(second, second_epochs))
-    drawn(second_phase.errors_by_lr(second, second_epochs))
+    draw(large_steps.optimizer_courses(trials, epochs))
+    draw(large_steps.errors_by_lr(trials))
+    draw(second_phase.courses(second, second_epochs))
+    draw(second_phase.errors_by_lr(second, second_epochs))
 
 
 @pytest.mark.parametrize(
