@@ -45,7 +45,7 @@ def read_pairs(trials: pd.DataFrame, epochs: pd.DataFrame, spectra: pd.DataFrame
     pairs = pairs[pairs["first"] <= pairs["second"]].reset_index(drop=True)
     alone = pairs[pairs["first"] == pairs["second"]].set_index(["trial_id", "first"])["accuracy"]
     told = rows.set_index(["trial_id", "epoch"])[["weight_norm", BY]]
-    ends = [pairs[["trial_id", name]].apply(tuple, axis=1).tolist() for name in ("first", "second")]
+    ends = [pd.MultiIndex.from_frame(pairs[["trial_id", name]]) for name in ("first", "second")]
     own = [alone.reindex(end).to_numpy(float) for end in ends]
     norms = [told["weight_norm"].reindex(end).to_numpy(float) for end in ends]
     return pairs.drop(columns="index").assign(

@@ -31,8 +31,6 @@ EXCESS = (
     "TOST, for every pair, of the distance between schedules less that within one (halves of the seeds, jackknife), "
     "margin {0:g}"
 )
-
-
 MISSING = "predictions are missing: run the study with --probe predictions"
 
 

@@ -13,7 +13,7 @@ from tune_regimes.probes.probe import Measured, Probe, ProbeColumn, When
 from tune_regimes.training.averaging import recompute_batchnorm
 from tune_regimes.training.means import Means
 from tune_regimes.training.moment import Moment, Vectors
-from tune_regimes.training.observables import weight_norm
+from tune_regimes.training.observables import copies_like, weight_norm
 
 EVERY_TENTH = When(every=10)
 
@@ -54,7 +54,8 @@ class Weights(Probe):
 
     def measure(self, moment: Moment) -> Measured:
         """Compare the weights as they stand with those of each epoch that is not over."""
-        own = {name: p.detach().clone() for name, p in moment.model.named_parameters() if p.requires_grad}
+        trained = {name: p for name, p in moment.model.named_parameters() if p.requires_grad}
+        own = copies_like(trained, trained)
         epochs = [epoch for epoch in sorted(moment.ahead) if self.when.after_epoch(epoch)]
         others = {epoch: moment.ahead[epoch] for epoch in epochs if epoch >= moment.epoch}
         spectra = {"weight_distance": [distance(own, others[e]) if e in others else math.nan for e in epochs]}

@@ -1,14 +1,13 @@
 """Where a training will be, before it is followed under the eyes of a probe that looks ahead."""
 
-from torch import Tensor
-
 from tune_regimes.search.job import TrialSpec
 from tune_regimes.search.trial_states import TrialStates
 from tune_regimes.search.workplace import Workplace
 from tune_regimes.sharing.course import Course, has_diverged
 from tune_regimes.sharing.store import Epoch
 from tune_regimes.training import Trajectory
-from tune_regimes.training.moment import Ahead
+from tune_regimes.training.moment import NOTHING_AHEAD, Ahead, Vectors
+from tune_regimes.training.observables import copies_like
 
 
 def weights_ahead(place: Workplace, spec: TrialSpec) -> Ahead:
@@ -30,7 +29,7 @@ def weights_ahead(place: Workplace, spec: TrialSpec) -> Ahead:
     """
     wanted = place.epochs_ahead(spec)
     if not wanted:
-        return {}
+        return NOTHING_AHEAD
     plain = place.unwatched
     states, course, trajectory = TrialStates(plain, spec), plain.course(spec), plain.trajectory(spec.seed)
     root, history = course.key, states.inherited(course)[: wanted[0]]
@@ -38,16 +37,17 @@ def weights_ahead(place: Workplace, spec: TrialSpec) -> Ahead:
     history = history[: trajectory.epoch]
     for epoch in history:
         course = course.after(epoch.record)
-    inherited, found = len(history), {}
+    inherited, found = len(history), dict[int, Vectors]()
+    parameters = dict(trajectory.model.named_parameters())
     while not trajectory.diverged:
         if trajectory.epoch in wanted:
-            found[trajectory.epoch] = _copies(trajectory)
+            found[trajectory.epoch] = copies_like(parameters, parameters)
         if trajectory.epoch == wanted[-1]:
             break
         course = _advance(trajectory, course, history, plain.job.study, spec.trial_id)
     if plain.job.share and len(history) > inherited:
         states.publish(root, history, None if trajectory.diverged else trajectory, pinned=False)
-    return {} if trajectory.diverged else found
+    return NOTHING_AHEAD if trajectory.diverged else found
 
 
 def _advance(trajectory: Trajectory, course: Course, history: list[Epoch], study: str, trial: str) -> Course:
@@ -55,7 +55,3 @@ def _advance(trajectory: Trajectory, course: Course, history: list[Epoch], study
     record = trajectory.advance(course.settings)
     history.append(Epoch(course.next_key, record, study, trial))
     return course if has_diverged(record) else course.after(record)
-
-
-def _copies(trajectory: Trajectory) -> dict[str, Tensor]:
-    return {name: parameter.detach().clone() for name, parameter in trajectory.model.named_parameters()}

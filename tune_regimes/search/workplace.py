@@ -19,7 +19,7 @@ from tune_regimes.sharing.store import Store
 from tune_regimes.storage import Storage
 from tune_regimes.tasks import Task
 from tune_regimes.training import Numerics, Trajectory
-from tune_regimes.training.moment import Ahead
+from tune_regimes.training.moment import NOTHING_AHEAD, Ahead
 from tune_regimes.training.optimizers import ScheduledOptimizer
 
 _MOST_FAILURES = 3
@@ -68,7 +68,7 @@ class Workplace:
         epochs = spec.schedule.epochs
         return sorted({epoch for probe in self.job.probes for epoch in probe.ahead(epochs)})
 
-    def trajectory(self, seed: int, ahead: Ahead | None = None) -> Trajectory:
+    def trajectory(self, seed: int, ahead: Ahead = NOTHING_AHEAD) -> Trajectory:
         """A training at its beginning.
 
         Args:
@@ -81,7 +81,7 @@ class Workplace:
             device=self.job.device,
             numerics=Numerics(threads=self.job.threads),
             watcher=Watch(self.job.probes) if self.job.probes else None,
-            ahead=ahead or {},
+            ahead=ahead,
         )
 
     def check_quota(self, trajectory: Trajectory, policy: Policy) -> None:

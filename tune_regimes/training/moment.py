@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import torch
@@ -18,6 +19,7 @@ Vectors = Mapping[str, Tensor]
 """A vector of the size of the weights, by name of parameter."""
 Ahead = Mapping[int, Vectors]
 """Weights after epochs, by epoch."""
+NOTHING_AHEAD: Ahead = MappingProxyType({})
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ import math
 import time
 from contextlib import nullcontext
 from itertools import islice
-from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -22,7 +21,7 @@ from tune_regimes.training.exhaustion import enough_memory, remedy_for
 from tune_regimes.training.lookout import Lookout, steps_of
 from tune_regimes.training.means import Means
 from tune_regimes.training.memory import keep_freed_memory
-from tune_regimes.training.moment import Ahead, Reading, Record, Watcher
+from tune_regimes.training.moment import NOTHING_AHEAD, Ahead, Reading, Record, Watcher
 from tune_regimes.training.numerics import Numerics
 from tune_regimes.training.objective import Objective
 from tune_regimes.training.observables import WeightObserver, to_cpu
@@ -68,7 +67,7 @@ class Trajectory:
         device: str = "cpu",
         numerics: Numerics = Numerics(),  # noqa: B008
         watcher: Watcher | None = None,
-        ahead: Ahead = MappingProxyType({}),
+        ahead: Ahead = NOTHING_AHEAD,
     ) -> None:
         self._task, self._seed, self._device = task, seed, _device(device)
         self._numerics = numerics.resolved(self._device)
