@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from analysis.statistics import ALPHA, Array, Effect, fisher_p_value, mean_effect
+from analysis.statistics import ALPHA, MARGIN, Array, Effect, fisher_p_value, mean_effect
 from analysis.verdicts import DOES_NOT_HOLD, HOLDS, UNDECIDED, Quantity, Verdict, judge_all, judge_greater
 
 LESS = "one-sided paired t test over seeds"
+NO_WORSE = f"one-sided paired t test over seeds that the error is not more than {MARGIN:g} larger"
 FEWEST = 2
 """Seeds that both methods must have completed."""
 
@@ -78,6 +79,22 @@ def less(claim: str, statement: str, pairs: Pairs, alpha_contrary: float = ALPHA
         return Verdict(claim, statement, UNDECIDED, LESS, n=pairs.n, note=note)
     verdict = judge_greater(pairs.effect, alpha_below=alpha_contrary)
     return Verdict(claim, statement, verdict, LESS, pairs.statistics, {"less": pairs.effect.p_above()}, pairs.n)
+
+
+def no_worse(claim: str, statement: str, pairs: Pairs, alpha_contrary: float = ALPHA) -> Verdict:
+    """Whether the first method's error is the same or smaller: larger by less than `MARGIN`, as a paired t test shows.
+
+    Args:
+        claim: The claim's number.
+        statement: The claim in a sentence.
+        pairs: Both methods, seed by seed.
+        alpha_contrary: Level of the test that shows the contrary, smaller where the claim asks several times.
+    """
+    if any(pairs.diverged) or len(pairs.differences) < FEWEST:
+        return less(claim, statement, pairs, alpha_contrary)
+    verdict = judge_greater(pairs.effect, -MARGIN, alpha_contrary)
+    p_values = {"no worse": pairs.effect.p_above(-MARGIN), "less": pairs.effect.p_above()}
+    return Verdict(claim, statement, verdict, NO_WORSE, pairs.statistics, p_values, pairs.n)
 
 
 def less_in_each(claim: str, statement: str, parts: Mapping[str, Pairs]) -> Verdict:

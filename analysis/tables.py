@@ -22,9 +22,15 @@ def configs(trials: pd.DataFrame) -> pd.DataFrame:
     return trials.groupby("point").first()[list(columns)].rename(columns=columns)
 
 
-def by_seed(trials: pd.DataFrame, metric: str = "test_accuracy") -> pd.DataFrame:
-    """A final metric by point (rows) and seed (columns): NaN where a trial did not complete, -inf where it diverged."""
-    values = trials[f"final_{metric}"].where(trials["status"] == "completed").astype(float)
+def by_seed(trials: pd.DataFrame, metric: str = "test_accuracy", summary: str = "final") -> pd.DataFrame:
+    """A metric by point (rows) and seed (columns): NaN where a trial did not complete, -inf where it diverged.
+
+    Args:
+        trials: The trials.
+        metric: Name of the metric, the larger the better.
+        summary: Its value after the last epoch ("final") or the best of all epochs ("best").
+    """
+    values = trials[f"{summary}_{metric}"].where(trials["status"] == "completed").astype(float)
     values = values.mask(trials["status"] == "diverged", -np.inf)
     return trials.assign(value=values).pivot(index="point", columns="seed", values="value")
 

@@ -5,7 +5,11 @@
 ``optimizers`` (Figs. 4, 8 to 15): plain SGD, SGD with momentum (SGDM), SGDL, Adam and AdaDelta over the learning rates
 of Table 1. SGDL is plain SGD at ten times the learning rate of SGDM, or more.
 
-All learning rates but AdaDelta's are divided by ten after a third and two thirds of the epochs. The paper scale is as
+``imagenet32`` (Fig. 5): the same optimizers, each at one learning rate, on a ResNet56 of four times the width, with a
+fourth step. Of SGD the paper gives no learning rate there: it has that of SGDM, the largest of Table 1.
+
+All learning rates but AdaDelta's are divided by ten after a third and two thirds of the epochs (``imagenet32``: after
+each quarter). The paper scale is as
 printed: 150 epochs, batch size 256, Kaiming initialisation, flips, and crops of images padded by reflection. Its
 networks and data sets are options: ``--model cifar100/resnet110``, ``vgg16_bn``, ``densenet100_12``. Sec. 6.1 has a
 ResNet of "120 layers" where all figures have ResNet110; the latter is meant. Table 1 prints no weight decay for Adam
@@ -40,6 +44,10 @@ RATIO = 10.0
 """The learning rate of SGDL is that of SGDM times this, or more."""
 DROPS = (1 / 3, 2 / 3)
 """First epochs with a smaller learning rate, as fractions of the epochs: 50 and 100 of 150."""
+IMAGENET32: Mapping[str, float] = {SGD: 0.1, SGDM: 0.1, SGDL: 1.1, ADAM: 0.001, ADADELTA: 1.0}
+"""Learning rates of Fig. 5 by optimizer; that of SGD is ours."""
+QUARTERS = (1 / 4, 1 / 2, 3 / 4)
+"""The drops of Fig. 5: after epochs 30, 60 and 90 of 120."""
 
 PRINTED: Mapping[str, Mapping[str, float]] = {
     "cifar10/resnet56": {SGDL: 1.0, SGDM: 0.1, ADAM: 0.001},
@@ -77,13 +85,16 @@ def methods() -> list[dict[str, Any]]:
     return [{"optimizer": optimizer, "lr": lr} for optimizer, lrs in TABLE_1.items() for lr in lrs]
 
 
-def method_schedule(config: Mapping[str, Any], *, epochs: int) -> Schedule:
-    """The schedule of a point of ``optimizers``.
+def method_schedule(config: Mapping[str, Any], *, epochs: int, drops: Sequence[float] = DROPS) -> Schedule:
+    """The schedule of a point of ``optimizers``, or with `QUARTERS` of ``imagenet32``.
 
     Examples:
-        >>> schedule = method_schedule({"method": {"optimizer": "SGDM", "lr": 0.05}}, epochs=150)
+        >>> config = {"method": {"optimizer": "SGDM", "lr": 0.05}}
+        >>> schedule = method_schedule(config, epochs=150)
         >>> [(phase.lr, phase.momentum, phase.epochs) for phase in schedule.phases]
         [(0.05, 0.9, 50), (0.005, 0.9, 50), (0.0005, 0.9, 50)]
+        >>> [phase.epochs for phase in method_schedule(config, epochs=120, drops=QUARTERS).phases]
+        [30, 30, 30, 30]
         >>> method_schedule({"method": {"optimizer": "AdaDelta", "lr": 1.0}}, epochs=9).phases[0].optimizer
         'adadelta'
     """
@@ -91,9 +102,9 @@ def method_schedule(config: Mapping[str, Any], *, epochs: int) -> Schedule:
     if optimizer == ADADELTA:
         return Schedule((Phase(lr=lr, optimizer="adadelta", rho=0.9, epochs=epochs),))
     if optimizer == ADAM:
-        return three_step(epochs=epochs, lr=lr, drops=DROPS, optimizer="adam", momentum=0.9, beta2=0.999)
+        return three_step(epochs=epochs, lr=lr, drops=drops, optimizer="adam", momentum=0.9, beta2=0.999)
     momentum = 0.9 if optimizer == SGDM else 0.0
-    return three_step(epochs=epochs, lr=lr, drops=DROPS, momentum=momentum, weight_decay=WEIGHT_DECAY)
+    return three_step(epochs=epochs, lr=lr, drops=drops, momentum=momentum, weight_decay=WEIGHT_DECAY)
 
 
 def sweep_schedule(config: Mapping[str, Any], *, epochs: int) -> Schedule:
@@ -115,6 +126,13 @@ def build_optimizers(name: str, scale: Scale, *, origin: dict[str, Any] | None =
     """The study ``optimizers`` at a scale."""
     schedule = partial(method_schedule, epochs=scale.epochs)
     return _study("optimizers", name, scale, schedule, {"method": methods()}, origin)
+
+
+def build_imagenet32(name: str, scale: Scale, *, origin: dict[str, Any] | None = None) -> "Study":
+    """The study ``imagenet32`` at a scale."""
+    schedule = partial(method_schedule, epochs=scale.epochs, drops=QUARTERS)
+    chosen = [{"optimizer": optimizer, "lr": lr} for optimizer, lr in IMAGENET32.items()]
+    return _study("imagenet32", name, scale, schedule, {"method": chosen}, origin)
 
 
 def _study(
@@ -174,9 +192,36 @@ STUDIES = {
         summary="plain SGD in large steps against SGD with momentum, Adam and AdaDelta",
         source=_SOURCE,
         figures=("4", "8", "9", "10", "11", "12", "13", "14", "15", "Table 1"),
-        claims=("P2-15", "P2-16", "P2-17", "P2-18", "P2-21", "P2-22"),
+        claims=("P2-15", "P2-16", "P2-17", "P2-21", "P2-22"),
         scales=_scales("five minutes"),
         builder=build_optimizers,
+    ),
+    "imagenet32": StudyEntry(
+        name="sgdl.imagenet32",
+        summary="the same optimizers at one learning rate each, on a wide ResNet56 and ImageNet in 32 pixels",
+        source=_SOURCE,
+        figures=("5",),
+        claims=("P2-18",),
+        scales={
+            "smoke": Scale("digits, under a minute", "digits/simple_cnn_bn", 12, 1, 3, {**_AS_PRINTED, "width": 1 / 8}),
+            "replica": Scale(
+                "CIFAR-10 on a thin ResNet-20, five minutes on 2 cores",
+                "cifar10/resnet20",
+                24,
+                1,
+                4,
+                {**_SMALL_IMAGES, "train_size": 2000, "test_size": 2000, "width": 1 / 4},
+            ),
+            "paper": Scale(
+                "ImageNet32 on ResNet56, four times as wide, for GPUs",
+                "imagenet32/resnet56",
+                120,
+                1,
+                3,
+                {**_AS_PRINTED, "batch_size": 256, "width": 4.0},
+            ),
+        },
+        builder=build_imagenet32,
     ),
 }
 """The studies of this paper by short name; calling one builds it."""

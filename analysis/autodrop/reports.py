@@ -1,8 +1,8 @@
 """Teng, Wang and Choromanska, "AutoDrop": verdicts on P1-07 and P1-17 to P1-25, and their figures.
 
 What the angular velocity does (P1-07) is judged on the study ``angular_velocity``, AutoDrop against drops at fixed
-epochs on ``table`` (P1-17 to P1-22, P1-24, P1-25) and ``initial_lr`` (P1-23 to P1-25). The claims on the noisy
-quadratic and on the velocity model need no training: see :mod:`analysis.theory`.
+epochs on ``table`` (P1-17 to P1-20, P1-22, P1-24, P1-25), ``imagenet`` (P1-21) and ``initial_lr`` (P1-23 to P1-25).
+The claims on the noisy quadratic and on the velocity model need no training: see :mod:`analysis.theory`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -52,7 +52,7 @@ def analyse_angular_velocity(results: "Results", others: "Sequence[Results]" = (
 
 
 def analyse_table(results: "Results", others: "Sequence[Results]" = ()) -> Report:
-    """P1-17 to P1-22, P1-24 and P1-25, with Table 1 and Figs. 6 to 12."""
+    """P1-17 to P1-20, P1-22, P1-24 and P1-25, with Table 1 and Figs. 6 to 12."""
     own = searched(results)
     tables = own.trials, own.epochs
     every = [own, *(searched(other) for other in others)]
@@ -62,16 +62,18 @@ def analyse_table(results: "Results", others: "Sequence[Results]" = ()) -> Repor
         automatic_drops.earlier(*tables),
         automatic_drops.complete_records(own.epochs),
     )
-    plates = (
-        Plate(
-            "courses",
-            courses(*tables),
-            "Learning rate, training loss and test error over the epochs, and the end of the test error (Figs. 6, 8 to "
-            "12). Thin lines: runs; thick lines: means over seeds.",
-        ),
-        _ends(own, "Table 1", "bars"),
+    drawn = (_courses(own), _ends(own, "Table 1", "bars"), *best_plates(results), stage_plate(results))
+    return Report(results, verdicts, drawn, _sections(own))
+
+
+def analyse_imagenet(results: "Results", others: "Sequence[Results]" = ()) -> Report:
+    """P1-21 and P1-25, with the last row of Table 1 and Fig. 12."""
+    own = searched(results)
+    verdicts = (
+        automatic_drops.imagenet_claim(own.trials, _task(results)),
+        automatic_drops.complete_records(own.epochs),
     )
-    drawn = (*plates, *best_plates(results), stage_plate(results))
+    drawn = (_courses(own), _ends(own, "Table 1", "bars"), *best_plates(results), stage_plate(results))
     return Report(results, verdicts, drawn, _sections(own))
 
 
@@ -88,6 +90,14 @@ def analyse_initial_lr(results: "Results", others: "Sequence[Results]" = ()) -> 
     )
     drawn = (_ends(own, "Table 2", "lines"), *best_plates(results), stage_plate(results))
     return Report(results, verdicts, drawn, _sections(own))
+
+
+def _courses(own: "Results") -> Plate:
+    caption = (
+        "Learning rate, training loss and test error over the epochs, and the end of the test error (Figs. 6, 8 to "
+        "12). Thin lines: runs; thick lines: means over seeds."
+    )
+    return Plate("courses", courses(own.trials, own.epochs), caption)
 
 
 def _ends(own: "Results", table: str, means: str) -> Plate:
@@ -111,5 +121,6 @@ def _task(results: "Results") -> str:
 STUDIES: Mapping[str, Callable[..., Report]] = {
     "angular_velocity": analyse_angular_velocity,
     "table": analyse_table,
+    "imagenet": analyse_imagenet,
     "initial_lr": analyse_initial_lr,
 }

@@ -1,4 +1,4 @@
-"""Figures 3, 4 and 8 to 15 of SGDL: errors over the epochs and over the learning rates, by optimizer."""
+"""Figures 3 to 5 and 8 to 15 of SGDL: errors over the epochs and over the learning rates, by optimizer."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,11 +16,20 @@ from search_spaces.sgdl import TABLE_1
 from tune_regimes.results.curves import loss_curves
 
 ORDER = tuple(TABLE_1)
+ERRORS = {
+    "train_accuracy": "training error (%)",
+    "test_accuracy": "test error (%)",
+    "test_top5_accuracy": "top-5 test error (%)",
+}
+"""What is drawn over the epochs, as 1 less a column."""
 
 
 @styled
 def optimizer_courses(trials: pd.DataFrame, epochs: pd.DataFrame) -> Figure:
-    """Training and test error over epochs, each optimizer at its best learning rate (Figs. 4, 8 to 15)."""
+    """Training and test error over epochs, each optimizer at its best learning rate (Figs. 4, 5, 8 to 15).
+
+    Where the test error by the five largest scores was recorded, it has a panel too (Fig. 5).
+    """
     settings = configs(trials)
     points = {}
     for name, table in errors(trials).items():
@@ -59,15 +68,16 @@ def sweep_errors_by_lr(trials: pd.DataFrame) -> Figure:
 
 def _courses(points: Mapping[str, tuple[int, int]], trials: pd.DataFrame, epochs: pd.DataFrame) -> Figure:
     """Training and test error of points by label, each with the number of its colour; thin lines are seeds."""
-    figure, axes = panels(1, 2, (10.0, 4.2))
-    for axis, column in zip(axes, ("train_accuracy", "test_accuracy"), strict=True):
+    columns = {name: label for name, label in ERRORS.items() if name in epochs}
+    figure, axes = panels(1, len(columns), (5.0 * len(columns), 4.2))
+    for axis, (column, label) in zip(axes, columns.items(), strict=True):
         curves = 1 - loss_curves(trials, epochs, column)
-        for label, (point, place) in points.items():
-            _draw_course(axis, curves, point, label, place)
+        for name, (point, place) in points.items():
+            _draw_course(axis, curves, point, name, place)
         if not axis.lines:
             say(axis, "no run completed")
         axis.set_xlabel("epoch")
-        axis.set_ylabel(f"{column.removesuffix('_accuracy').replace('train', 'training')} error (%)")
+        axis.set_ylabel(label)
         in_whole(axis.xaxis)
         in_percent(axis.yaxis)
     _legend(figure, axes[0])

@@ -15,15 +15,14 @@ import numpy as np
 import pandas as pd
 
 from analysis.chosen_lrs import at_lrs, best_lr, by_optimizer, chosen_lrs, held_out
-from analysis.pairs import FEWEST, LESS, Pairs, less, less_in_each
-from analysis.statistics import ALPHA, MARGIN, mean_effect
+from analysis.pairs import FEWEST, NO_WORSE, Pairs, less, less_in_each, no_worse
+from analysis.statistics import ALPHA, mean_effect
 from analysis.tables import by_seed, configs
 from analysis.verdicts import DOES_NOT_HOLD, HOLDS, UNDECIDED, Quantity, Verdict, judge_all, judge_greater
 from search_spaces.sgdl import ADADELTA, ADAM, PRINTED, RATIO, SGD, SGDL, SGDM, follows_rule
 
 SMALL = 0.4
 """Learning rates of Fig. 3 up to this one are the small ones."""
-NO_WORSE = f"one-sided paired t test over seeds that the error is not more than {MARGIN:g} larger"
 SLOPE = "one-sided t test of the slopes of test accuracy over lr, one per seed"
 USUAL = {SGDM: 0.1, ADAM: 0.001}
 """What A.3.1 chose on most networks, for those that it does not have."""
@@ -50,7 +49,7 @@ def sweep_claims(trials: pd.DataFrame) -> tuple[Verdict, ...]:
 
 
 def claims(trials: pd.DataFrame, task: str) -> tuple[Verdict, ...]:
-    """P2-15 to P2-22 on the study ``optimizers``."""
+    """P2-15 to P2-17, P2-21 and P2-22 on the study ``optimizers``."""
     tables = errors(trials)
     return (
         as_good_as_momentum(tables),
@@ -58,7 +57,6 @@ def claims(trials: pd.DataFrame, task: str) -> tuple[Verdict, ...]:
         as_good_at_printed_lrs(tables),
         printed_rule(),
         *printed_lrs(tables, task),
-        _not_run(),
         rule_pays(tables),
         *at_the_lr_of_momentum(tables),
     )
@@ -159,22 +157,6 @@ def at_the_lr_of_momentum(tables: ByOptimizer) -> tuple[Verdict, Verdict]:
     )
 
 
-def no_worse(claim: str, statement: str, pairs: Pairs, alpha_contrary: float = ALPHA) -> Verdict:
-    """Whether the first method's error is the same or smaller: larger by less than `MARGIN`, as a paired t test shows.
-
-    Args:
-        claim: The claim's number.
-        statement: The claim in a sentence.
-        pairs: Both methods, seed by seed.
-        alpha_contrary: Level of the test that shows the contrary, smaller where the claim asks several times.
-    """
-    if any(pairs.diverged) or len(pairs.differences) < FEWEST:
-        return less(claim, statement, pairs, alpha_contrary)
-    verdict = judge_greater(pairs.effect, -MARGIN, alpha_contrary)
-    p_values = {"no worse": pairs.effect.p_above(-MARGIN), "less": pairs.effect.p_above()}
-    return Verdict(claim, statement, verdict, NO_WORSE, pairs.statistics, p_values, pairs.n)
-
-
 def versus(tables: ByOptimizer, other: str) -> Pairs:
     """SGDL and another optimizer, each at its chosen learning rates."""
     return Pairs(sgdl_errors(tables), held_out(_table(tables, other)), (SGDL, other))
@@ -224,8 +206,3 @@ def _table(tables: ByOptimizer, optimizer: str) -> pd.DataFrame:
 
 def _pair(table: pd.DataFrame, lr: float, other: float) -> Pairs:
     return Pairs(table.loc[lr], table.loc[other], (f"lr {lr:g}", f"lr {other:g}"))
-
-
-def _not_run() -> Verdict:
-    statement = "On ImageNet32, SGDL is about 0.5 % better than SGDM"
-    return Verdict("P2-18", statement, UNDECIDED, LESS, note="not run: no task has this data set")

@@ -10,7 +10,7 @@ import pytest
 import analysis
 from analysis.figures import large_steps, second_phase
 from search_spaces.second_phase import SECOND
-from search_spaces.sgdl import TABLE_1
+from search_spaces.sgdl import IMAGENET32, TABLE_1
 from tests.analysis.drawing import draw
 
 pytestmark = pytest.mark.usefixtures("quick_figures")
@@ -23,6 +23,27 @@ def sweep_tables(optimizer_tables: Callable) -> tuple[pd.DataFrame, pd.DataFrame
     trials = trials.assign(**{"config.lr": trials["config.method.lr"]})
     trials = trials.drop(columns=["config.method.lr", "config.method.optimizer"])
     return trials, epochs[epochs["trial_id"].isin(trials["trial_id"])]
+
+
+def imagenet32_tables(optimizer_tables: Callable) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Tables of ``imagenet32``: each optimizer at its learning rate there, with the five largest scores looked at."""
+    trials, epochs = optimizer_tables(best={"SGDL": 1.1})
+    pairs = zip(trials["config.method.optimizer"], trials["config.method.lr"], strict=True)
+    trials = trials[[lr == IMAGENET32[optimizer] for optimizer, lr in pairs]]
+    trials = trials.assign(best_test_accuracy=trials["final_test_accuracy"] + 0.01)
+    epochs = epochs[epochs["trial_id"].isin(trials["trial_id"])]
+    return trials, epochs.assign(test_top5_accuracy=0.9)
+
+
+def test_the_five_largest_scores_have_a_panel_of_their_own(optimizer_tables: Callable) -> None:
+    figure = large_steps.optimizer_courses(*imagenet32_tables(optimizer_tables))
+    assert draw(figure) == ["SGD, lr 0.1", "SGDM, lr 0.1", "SGDL, lr 1.1", "Adam, lr 0.001", "AdaDelta, lr 1"]
+    assert [axes.get_ylabel() for axes in figure.axes] == [
+        "training error (%)",
+        "test error (%)",
+        "top-5 test error (%)",
+    ]
+    assert np.unique(figure.axes[2].lines[0].get_ydata()) == pytest.approx([0.1])
 
 
 def test_every_optimizer_is_drawn_at_its_best_learning_rate(optimizer_tables: Callable) -> None:
@@ -80,9 +101,10 @@ def test_figures_are_drawn_whatever_is_missing(
     [
         (
             "sgdl.optimizers",
-            ("P2-15", "P2-15b", "P2-15c", "P2-16", "P2-17", "P2-17b", "P2-18", "P2-21", "P2-22", "P2-22b"),
+            ("P2-15", "P2-15b", "P2-15c", "P2-16", "P2-17", "P2-17b", "P2-21", "P2-22", "P2-22b"),
         ),
         ("sgdl.lr_sweep", ("P2-14", "P2-14b")),
+        ("sgdl.imagenet32", ("P2-18", "P2-18b", "P2-18c")),
         ("second_phase.optimizers", ("P0-23b", "P0-23c", "P0-23d", "P0-23e")),
     ],
 )
@@ -97,9 +119,12 @@ def test_every_study_is_reported_with_its_verdicts(
     tables = {
         "sgdl.optimizers": optimizer_tables,
         "sgdl.lr_sweep": lambda: sweep_tables(optimizer_tables),
+        "sgdl.imagenet32": lambda: imagenet32_tables(optimizer_tables),
         "second_phase.optimizers": second_phase_tables,
     }[study]()
     report = analysis.analyse(store(tables, study))
     assert tuple(verdict.claim for verdict in report.verdicts) == claims
     names = ["report.md", "courses.png", "errors_by_lr.png", "best_schedule.png", "stage_tree.png"]
+    if study == "sgdl.imagenet32":
+        names.remove("errors_by_lr.png")
     assert [Path(path).name for path in report.write(tmp_path / "report")] == names

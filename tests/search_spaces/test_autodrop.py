@@ -91,8 +91,8 @@ def test_the_angular_velocity_is_watched_at_constant_settings() -> None:
 
 
 def test_the_paper_scale_is_the_first_row_of_table_1() -> None:
-    for entry in STUDIES.values():
-        scale = entry.scale("paper")
+    for name in ("angular_velocity", "table", "initial_lr"):
+        scale = STUDIES[name].scale("paper")
         assert (scale.task, scale.epochs) == ("cifar10/resnet18", 200)
         assert scale.task_options == {"batch_size": 128, "augment": True}
     assert STUDIES["table"].scale("paper").seeds == 4
@@ -103,7 +103,27 @@ def test_the_paper_scale_is_the_first_row_of_table_1() -> None:
 def test_every_study_is_built_at_every_scale(name: str, scale: str) -> None:
     study = find_study(f"autodrop.{name}")(scale, seeds=2, data=None if scale == "smoke" else "/pack")
     assert study.origin["study"] == f"autodrop.{name}"
-    assert study.trials == 2 * {"angular_velocity": 5, "table": 4, "initial_lr": 8}[name]
+    assert study.trials == 2 * {"angular_velocity": 5, "table": 4, "initial_lr": 8, "imagenet": 2}[name]
+
+
+def test_on_imagenet_the_learning_rate_falls_by_ten_at_epochs_30_60_and_90_of_105() -> None:
+    assert (STUDIES["imagenet"].scale("paper").task, STUDIES["imagenet"].scale("paper").epochs) == (
+        "imagenet64/resnet18",
+        105,
+    )
+    study = find_study("autodrop.imagenet")("paper", data="/pack")
+    trained = settings(study.schedule({"method": "baseline"}), epochs=105)
+    lrs = [trained[epoch].lr for epoch in (0, 29, 30, 59, 60, 89, 90, 104)]
+    assert lrs == pytest.approx([0.1, 0.1, 0.01, 0.01, 0.001, 0.001, 0.0001, 0.0001])
+    assert {(each.momentum, each.weight_decay) for each in trained} == {(0.9, 1e-4)}
+    automatic = study.schedule({"method": "rho 0.1"})
+    assert isinstance(automatic, AutoDrop)
+    assert (automatic.phase.lr, automatic.rho, automatic.threshold) == (0.1, 0.1, 0.01)
+
+
+def test_the_settings_of_imagenet_are_its_row_s_whatever_stands_for_it_in_small() -> None:
+    phase = find_study("autodrop.imagenet")("smoke").schedule({"method": "baseline"}).phases[0]
+    assert (phase.lr, phase.weight_decay, phase.epochs) == (0.1, 1e-4, 8)
 
 
 def test_every_method_runs_once_at_every_initial_lr() -> None:

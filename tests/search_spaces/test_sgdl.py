@@ -3,7 +3,17 @@ from collections import Counter
 import pytest
 
 from search_spaces import find_study
-from search_spaces.sgdl import PRINTED, STUDIES, SWEEP, TABLE_1, follows_rule, method_schedule, methods, sweep_schedule
+from search_spaces.sgdl import (
+    IMAGENET32,
+    PRINTED,
+    STUDIES,
+    SWEEP,
+    TABLE_1,
+    follows_rule,
+    method_schedule,
+    methods,
+    sweep_schedule,
+)
 
 SCALES = ("smoke", "replica", "paper")
 
@@ -73,14 +83,37 @@ def test_images_are_cropped_from_reflections_and_weights_start_from_kaiming(scal
         assert (options["augment"], options["padding"], options["init"]) == (True, "reflect", "kaiming")
 
 
-def test_the_paper_scale_is_as_printed() -> None:
-    for entry in STUDIES.values():
-        scale = entry.scale("paper")
-        assert (scale.task, scale.epochs, scale.task_options["batch_size"]) == ("cifar10/resnet56", 150, 256)
+@pytest.mark.parametrize(
+    ("name", "task", "epochs", "width"),
+    [
+        ("lr_sweep", "cifar10/resnet56", 150, 1),
+        ("optimizers", "cifar10/resnet56", 150, 1),
+        ("imagenet32", "imagenet32/resnet56", 120, 4),
+    ],
+)
+def test_the_paper_scale_is_as_printed(name: str, task: str, epochs: int, width: float) -> None:
+    scale = STUDIES[name].scale("paper")
+    assert (scale.task, scale.epochs, scale.task_options["batch_size"]) == (task, epochs, 256)
+    assert scale.task_options.get("width", 1) == width
+
+
+def test_on_imagenet32_the_learning_rate_falls_every_30_epochs() -> None:
+    assert {name: IMAGENET32[name] for name in ("SGDL", "SGDM", "Adam")} == {"SGDL": 1.1, "SGDM": 0.1, "Adam": 0.001}
+    study = find_study("sgdl.imagenet32")("paper", data="/pack")
+    points = study.open_points({})
+    found = {}
+    for number in range(points.total):
+        config = points.config(number)
+        lrs = [study.schedule(config).settings(epoch, 10).lr for epoch in (0, 29, 30, 60, 90, 119)]
+        found[config["method"]["optimizer"]] = [lr / lrs[0] for lr in lrs]
+    assert set(found) == set(IMAGENET32)
+    assert found.pop("AdaDelta") == [1.0] * 6
+    for lrs in found.values():
+        assert lrs == pytest.approx([1, 1, 0.1, 0.01, 0.001, 0.001])
 
 
 @pytest.mark.parametrize("scale", SCALES)
-@pytest.mark.parametrize(("name", "points"), [("lr_sweep", 5), ("optimizers", 16)])
+@pytest.mark.parametrize(("name", "points"), [("lr_sweep", 5), ("optimizers", 16), ("imagenet32", 5)])
 def test_every_study_is_built_at_every_scale(name: str, points: int, scale: str) -> None:
     study = find_study(f"sgdl.{name}")(scale, seeds=2, data=None if scale == "smoke" else "/pack")
     assert study.origin["study"] == f"sgdl.{name}"

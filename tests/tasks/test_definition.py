@@ -10,6 +10,7 @@ from torch import nn
 
 from tune_regimes.errors import TaskError
 from tune_regimes.tasks import Augmentation, Data, Split, Task, accuracy
+from tune_regimes.tasks.definition import top5_accuracy
 
 
 def data(rows: int = 10, *, image: bool = True) -> Data:
@@ -75,6 +76,12 @@ def test_an_augmentation_that_does_nothing_is_false() -> None:
 def test_accuracy_is_the_share_of_right_answers() -> None:
     outputs = torch.tensor([[2.0, 1.0], [0.0, 1.0], [3.0, 1.0], [0.0, 5.0]])
     assert accuracy(outputs, torch.tensor([0, 1, 1, 1])).item() == 0.75
+
+
+def test_the_fifth_largest_output_still_counts_among_the_five_largest() -> None:
+    outputs = torch.tensor([[5.0, 4.0, 3.0, 2.0, 1.0, 0.0]]).repeat(6, 1)
+    assert top5_accuracy(outputs, torch.arange(6)).item() == pytest.approx(5 / 6)
+    assert top5_accuracy(outputs[:2], torch.tensor([4, 5])).item() == 0.5
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from functools import partial
 from typing import Any
 
 from tune_regimes.tasks import datasets, models
-from tune_regimes.tasks.definition import Augmentation, Task
+from tune_regimes.tasks.definition import Augmentation, Task, accuracy, top5_accuracy
 from tune_regimes.tasks.options import FULL, Options
 from tune_regimes.tasks.registry import DATASETS, split_name
 
@@ -31,4 +31,11 @@ def build(name: str, **options: Any) -> Task:
     )
     crops = Augmentation(info.flip, info.crop, chosen.padding) if chosen.augment else Augmentation()
     rows = len(data.train) if chosen.batch_size == FULL else chosen.batch_size
-    return Task(make, data, batch_size=int(rows or info.batch_size), augmentation=crops, init_seed=chosen.init_seed)
+    return Task(
+        make,
+        data,
+        metrics={"accuracy": accuracy, **({"top5_accuracy": top5_accuracy} if info.top5 else {})},
+        batch_size=int(rows or info.batch_size),
+        augmentation=crops,
+        init_seed=chosen.init_seed,
+    )

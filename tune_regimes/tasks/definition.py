@@ -26,6 +26,16 @@ def accuracy(outputs: Tensor, targets: Tensor) -> Tensor:
     return (outputs.argmax(dim=1) == targets).float().mean()
 
 
+def top5_accuracy(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Share of the batch with the target's output among the five largest, as a 0-dimensional tensor.
+
+    Args:
+        outputs: scores, ``[N, classes]``, of five classes or more.
+        targets: class numbers, int64 ``[N]``.
+    """
+    return (outputs.topk(5, dim=1).indices == targets[:, None]).any(dim=1).float().mean()
+
+
 @dataclass(frozen=True)
 class Augmentation:
     """Random changes to training images: a mirror image, and a shift by cropping a padded image.

@@ -25,8 +25,9 @@ class DatasetInfo:
         batch_size: default rows per step.
         train_size: default rows of the training split, None for all.
         label: name of the label column in Parquet files.
-        original: name of torchvision's class; empty where the data set comes with a package.
+        original: name of torchvision's class; empty where torchvision has none.
         folder: the folder that torchvision keeps it in, below the one it is told.
+        test_names: what files and folders of the test split are called, the name to be preferred first.
     """
 
     shape: tuple[int, int, int]
@@ -41,7 +42,29 @@ class DatasetInfo:
     label: str = "label"
     original: str = ""
     folder: str = ""
+    test_names: tuple[str, ...] = ("test",)
 
+    def names(self, split: str) -> tuple[str, ...]:
+        """What files and folders of a split ("train" or "test") may be called."""
+        return self.test_names if split == "test" else (split,)
+
+    @property
+    def top5(self) -> bool:
+        """Whether the five largest scores are looked at beside the largest, as is usual with ImageNet's classes."""
+        return self.num_classes >= 1000
+
+
+_IMAGENET: dict[str, Any] = {
+    "num_classes": 1000,
+    "mean": (0.485, 0.456, 0.406),
+    "std": (0.229, 0.224, 0.225),
+    "flip": True,
+    "augment": True,
+    "batch_size": 256,
+    "test_names": ("val", "validation"),
+}
+"""What the downsampled forms of ImageNet share; its test labels were never published, so that its validation images
+are what everyone tests on. Mean and std are those in use for ImageNet itself."""
 
 DATASETS: dict[str, DatasetInfo] = {
     "digits": DatasetInfo((8, 8, 1), 10, (0.3053,), (0.3759,), crop=1, batch_size=50, train_size=500),
@@ -57,6 +80,8 @@ DATASETS: dict[str, DatasetInfo] = {
         (32, 32, 3), 100, (0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762),
         flip=True, crop=4, augment=True, label="fine_label", original="CIFAR100", folder="cifar-100-python",
     ),
+    "imagenet32": DatasetInfo((32, 32, 3), crop=4, **_IMAGENET),
+    "imagenet64": DatasetInfo((64, 64, 3), crop=8, **_IMAGENET),
 }  # fmt: skip
 
 

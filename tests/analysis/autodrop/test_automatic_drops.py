@@ -9,6 +9,7 @@ from analysis.autodrop.automatic_drops import (
     drop_lines,
     earlier,
     error_lines,
+    imagenet_claim,
     less_spread,
     table_claims,
 )
@@ -44,9 +45,20 @@ def test_another_network_stands_for_a_row_in_small(method_tables: Callable) -> N
 
 def test_rows_that_were_not_run_say_how_to_run_them(method_tables: Callable) -> None:
     verdicts = judge(method_tables())
-    assert list(verdicts) == ["P1-17", "P1-18", "P1-19", "P1-20", "P1-21", "P1-22b"]
+    assert list(verdicts) == ["P1-17", "P1-18", "P1-19", "P1-20", "P1-22b"]
     assert {verdicts[claim].verdict for claim in list(verdicts)[1:]} == {"undecided"}
     assert verdicts["P1-18"].note == "not run: run the study with --model cifar10/wrn28_10"
+
+
+@pytest.mark.parametrize(("effect", "verdict"), [(-0.02, "holds"), (0.02, "does not hold"), (0.0, "undecided")])
+def test_imagenet_is_judged_by_the_factor_of_its_baseline(method_tables: Callable, effect: float, verdict: str) -> None:
+    trials, _ = method_tables(effects={"rho 0.1": effect, "rho 0.2": -effect})
+    trials = trials[trials["config.method"].isin(["baseline", "rho 0.1"])]
+    found = imagenet_claim(trials, "imagenet64/resnet18")
+    assert (found.claim, found.verdict, found.n) == ("P1-21", verdict, {"seeds": 4})
+    assert list(found.statistics) == ["rho 0.1 - baseline"]
+    assert "in small: imagenet64/resnet18" in found.note
+    assert found.note.endswith("in Table 1: rho 0.1")
 
 
 def test_the_winner_on_every_task_needs_two_tasks(method_tables: Callable) -> None:

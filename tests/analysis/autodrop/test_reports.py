@@ -26,12 +26,18 @@ def test_the_study_of_angular_velocity_is_reported(velocity_tables: Callable, st
 
 def test_the_table_is_reported_with_errors_and_drops(method_tables: Callable, store: Callable) -> None:
     report = analysis.analyse(store(method_tables(seeds=2), "autodrop.table"))
-    claims = ["P1-17", "P1-18", "P1-19", "P1-20", "P1-21", "P1-22b", "P1-22", "P1-24", "P1-25"]
+    claims = ["P1-17", "P1-18", "P1-19", "P1-20", "P1-22b", "P1-22", "P1-24", "P1-25"]
     assert [verdict.claim for verdict in report.verdicts] == claims
     assert {"courses", "final_errors", "stage_tree"} <= set(report.figures)
     errors, drops = report.sections.values()
     assert len(errors) == len(drops) == 4
     assert "in small: digits/mlp" in report.verdicts[0].note
+
+
+def test_imagenet_is_reported_with_its_row(method_tables: Callable, store: Callable) -> None:
+    report = analysis.analyse(store(method_tables(seeds=2), "autodrop.imagenet"))
+    assert [verdict.claim for verdict in report.verdicts] == ["P1-21", "P1-25"]
+    assert {"courses", "final_errors", "stage_tree"} <= set(report.figures)
 
 
 def test_other_networks_are_judged_in_their_rows(method_tables: Callable, store: Callable) -> None:

@@ -57,6 +57,13 @@ def test_a_missing_split_is_named(class_folders: Path) -> None:
         source(class_folders).read("train", None, 0)
 
 
+def test_imagenet_is_tested_on_its_validation_images(class_folders: Path) -> None:
+    (class_folders / "test").rename(class_folders / "val")
+    found = ClassFolders.find(DATASETS["imagenet32"], class_folders)
+    assert found is not None
+    assert (found.rows("train"), found.rows("test")) == (30, 10)
+
+
 def test_both_splits_must_have_all_the_classes(class_folders: Path) -> None:
     (class_folders / "test" / "class9").rename(class_folders / "test" / "klass9")
     with pytest.raises(DataError, match=r"the same 10 class folders, got 10 and 10 \(only in one: .*klass9"):

@@ -73,6 +73,14 @@ def test_a_missing_split_is_named(write: SimpleNamespace, tmp_path: Path) -> Non
         source(tmp_path).rows("test")
 
 
+def test_imagenet_is_tested_on_its_validation_images(write: SimpleNamespace, tmp_path: Path) -> None:
+    write.parquet(tmp_path / "test-0.parquet", 3, labels=[-1] * 3)
+    with pytest.raises(DataError, match=r"has no file val-\*\.parquet or validation-\*\.parquet; add the test split"):
+        source(tmp_path, "imagenet32").rows("test")
+    write.parquet(tmp_path / "validation-0.parquet", 5)
+    assert source(tmp_path, "imagenet32").rows("test") == 5
+
+
 def test_a_missing_file_of_several_is_named(pack: Path) -> None:
     (pack / "train-00000-of-00002.parquet").unlink()
     with pytest.raises(DataError, match=r"lacks train-00000-of-00002\.parquet"):

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tune_regimes.errors import DataError
@@ -15,6 +16,21 @@ def test_every_kind_is_recognised(pack: Path, class_folders: Path, tmp_path: Pat
     (tmp_path / "torchvision" / "cifar-10-batches-py").mkdir(parents=True)
     kinds = [detect(INFO, folder, download=False).kind for folder in (pack, class_folders, tmp_path / "torchvision")]
     assert kinds == ["Parquet files", "class folders", "torchvision's files"]
+
+
+def test_published_npz_files_are_recognised_where_torchvision_has_no_class(pack: Path) -> None:
+    np.savez(pack / "val_data.npz", data=np.zeros((1, 3072), np.uint8), labels=[1])
+    assert detect(DATASETS["imagenet32"], pack, download=False).kind == "npz files"
+    assert detect(INFO, pack, download=False).kind == "Parquet files"
+
+
+def test_what_torchvision_has_not_is_not_fetched(tmp_path: Path) -> None:
+    wanted = (
+        r"is empty; it must hold train_data_batch_\*\.npz and val_data\.npz, or Parquet files train-\*\.parquet and "
+        r"val-\*\.parquet, or images in train/<class>/ and val/<class>/ \(torchvision has none that could be fetched\)"
+    )
+    with pytest.raises(DataError, match=wanted):
+        detect(DATASETS["imagenet64"], tmp_path, download=True)
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:

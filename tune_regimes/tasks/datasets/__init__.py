@@ -1,9 +1,9 @@
 """The built-in data sets, decoded once per process and kept as tensors.
 
-``digits`` comes with scikit-learn. The others lie in a folder, ``data=``, of one of three kinds, told apart by what it
-holds: torchvision's own files, hub-style Parquet files, or one folder of images per class. ``train_size`` and
-``test_size`` ask for a smaller split: a stratified draw of the rows by ``split_seed``, whatever the kind of source,
-and only the rows drawn are decoded.
+``digits`` comes with scikit-learn. The others lie in a folder, ``data=``, of one of four kinds, told apart by what it
+holds: torchvision's own files, the npz files in which downsampled ImageNet is published, hub-style Parquet files, or
+one folder of images per class. ``train_size`` and ``test_size`` ask for a smaller split: a stratified draw of the rows
+by ``split_seed``, whatever the kind of source, and only the rows drawn are decoded.
 """
 
 from collections.abc import Mapping
@@ -57,8 +57,8 @@ def check(dataset: str, given: Mapping[str, Any]) -> list[str]:
 def _source(dataset: str, options: Options) -> Source:
     if options.data is None:
         raise DataError(
-            f"{dataset} needs data=<folder> (on the command line --data): torchvision's files, "
-            f"Parquet files or class folders; digits is the data set that needs none"
+            f"{dataset} needs data=<folder> (on the command line --data): its published "
+            f"files, Parquet files or class folders; digits is the data set that needs none"
         )
     return detect(DATASETS[dataset], Path(options.data), download=options.download)
 

@@ -1,4 +1,4 @@
-"""One folder of image files per class: ``train/<class>/*`` and ``test/<class>/*``."""
+"""One folder of image files per class: ``train/<class>/*`` and ``test/<class>/*`` (ImageNet: ``val/<class>/*``)."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +27,8 @@ class ClassFolders:
     @classmethod
     def find(cls, info: DatasetInfo, folder: Path) -> "ClassFolders | None":
         """The class folders below ``train`` and ``test``."""
-        found = [path for split in ("train", "test") for path in (folder / split).glob("*/*")]
+        names = (*info.names("train"), *info.names("test"))
+        found = [path for name in names for path in (folder / name).glob("*/*")]
         images = stamps(path for path in found if path.suffix.lower() in SUFFIXES)
         return cls(info, folder, images) if images else None
 
@@ -45,10 +46,13 @@ class ClassFolders:
         return Arrays(images, labels[rows])
 
     def _paths(self, split: str) -> list[Path]:
-        paths = [stamp.path for stamp in self.files if stamp.path.parents[1].name == split]
-        if not paths:
-            raise DataError(f"data folder {self.folder} has no images in {split}/<class>/; add the {split} split")
-        return paths
+        names = self.info.names(split)
+        for name in names:
+            paths = [stamp.path for stamp in self.files if stamp.path.parents[1].name == name]
+            if paths:
+                return paths
+        wanted = " or ".join(f"{name}/<class>/" for name in names)
+        raise DataError(f"data folder {self.folder} has no images in {wanted}; add the {split} split")
 
     def _numbers(self) -> dict[str, int]:
         per_split = [{path.parent.name for path in self._paths(split)} for split in ("train", "test")]

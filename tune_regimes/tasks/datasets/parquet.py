@@ -60,11 +60,14 @@ class ParquetFiles:
         return Arrays(np.concatenate(images), labels[rows])
 
     def _paths(self, split: str) -> list[Path]:
-        paths = [stamp.path for stamp in self.files if stamp.path.name.startswith(f"{split}-")]
-        if not paths:
-            raise DataError(f"data folder {self.folder} has no file {split}-*.parquet; add the {split} split")
-        _check_shards(paths)
-        return paths
+        names = self.info.names(split)
+        for name in names:
+            paths = [stamp.path for stamp in self.files if stamp.path.name.startswith(f"{name}-")]
+            if paths:
+                _check_shards(paths)
+                return paths
+        wanted = " or ".join(f"{name}-*.parquet" for name in names)
+        raise DataError(f"data folder {self.folder} has no file {wanted}; add the {split} split")
 
     def _labels(self, path: Path) -> Labels:
         name = _column(path, (self.info.label, "label"), "label")

@@ -1,4 +1,4 @@
-"""Telling the three kinds of data folder apart."""
+"""Telling the kinds of data folder apart."""
 
 from pathlib import Path
 from typing import Protocol
@@ -6,6 +6,7 @@ from typing import Protocol
 from tune_regimes.errors import DataError
 from tune_regimes.tasks.datasets.arrays import Arrays
 from tune_regimes.tasks.datasets.class_folders import ClassFolders
+from tune_regimes.tasks.datasets.npz import NpzFiles
 from tune_regimes.tasks.datasets.original import Original, download_into
 from tune_regimes.tasks.datasets.parquet import ParquetFiles
 from tune_regimes.tasks.registry import DatasetInfo
@@ -46,7 +47,7 @@ def detect(info: DatasetInfo, folder: Path, *, download: bool) -> Source:
         DataError: when the folder is missing or holds none, or the download that was asked for fails.
     """
     source = _find(info, folder)
-    if source is None and download:
+    if source is None and download and info.original:
         download_into(info, folder)
         source = _find(info, folder)
     if source is None:
@@ -57,7 +58,8 @@ def detect(info: DatasetInfo, folder: Path, *, download: bool) -> Source:
 def _find(info: DatasetInfo, folder: Path) -> Source | None:
     if not folder.is_dir():
         return None
-    return Original.find(info, folder) or ParquetFiles.find(info, folder) or ClassFolders.find(info, folder)
+    published = Original.find(info, folder) if info.original else NpzFiles.find(info, folder)
+    return published or ParquetFiles.find(info, folder) or ClassFolders.find(info, folder)
 
 
 def _nothing(info: DatasetInfo, folder: Path) -> str:
@@ -69,7 +71,10 @@ def _nothing(info: DatasetInfo, folder: Path) -> str:
         names = sorted(path.name for path in folder.iterdir())
         held = f"holds only {', '.join(names[:5])}{', ...' if names[5:] else ''}" if names else "is empty"
         state = f"data folder {folder} {held}"
+    test = info.test_names[0]
+    published = f"torchvision's {info.folder}/" if info.original else "train_data_batch_*.npz and val_data.npz"
+    fetched = "download=True fetches torchvision's" if info.original else "torchvision has none that could be fetched"
     return (
-        f"{state}; it must hold torchvision's {info.folder}/, or Parquet files train-*.parquet and test-*.parquet, "
-        f"or images in train/<class>/ and test/<class>/ (download=True fetches torchvision's)"
+        f"{state}; it must hold {published}, or Parquet files train-*.parquet and {test}-*.parquet, "
+        f"or images in train/<class>/ and {test}/<class>/ ({fetched})"
     )
