@@ -282,7 +282,7 @@ STUDIES = {
                 28,
                 1,
                 4,
-                {**_SMALL_IMAGES, "train_size": 2000},
+                _SMALL_IMAGES,
             ),
             "paper": Scale(
                 "ImageNet in 64 pixels on ResNet-18, for GPUs",

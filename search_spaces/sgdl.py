@@ -205,12 +205,12 @@ STUDIES = {
         scales={
             "smoke": Scale("digits, under a minute", "digits/simple_cnn_bn", 12, 1, 3, {**_AS_PRINTED, "width": 1 / 8}),
             "replica": Scale(
-                "CIFAR-10 on a thin ResNet-20, five minutes on 2 cores",
+                "CIFAR-10 on a thin ResNet-20, ten minutes on 2 cores",
                 "cifar10/resnet20",
-                24,
+                16,
                 1,
                 4,
-                {**_SMALL_IMAGES, "train_size": 2000, "test_size": 2000, "width": 1 / 4},
+                {**_SMALL_IMAGES, "width": 1 / 4},
             ),
             "paper": Scale(
                 "ImageNet32 on ResNet56, four times as wide, for GPUs",
