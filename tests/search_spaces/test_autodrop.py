@@ -6,15 +6,13 @@ import pytest
 from search_spaces import find_study
 from search_spaces.autodrop import (
     CONSTANT_LRS,
-    DETECTION,
     FACTORS,
     INITIAL_LRS,
-    RESNET,
     STUDIES,
-    WIDE_RESNET,
     constant_schedule,
     method_schedule,
 )
+from search_spaces.autodrop_recipes import DETECTION, RESNET, WIDE_RESNET
 from tune_regimes.schedule import AutoDrop, told
 
 SCALES = ("smoke", "replica", "paper")
