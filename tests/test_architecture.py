@@ -114,8 +114,11 @@ task = tune_regimes.task("digits/mlp", train_size=100, test_size=50, batch_size=
 trajectory = tune_regimes.Trajectory(task, seed=0)
 plan = tune_regimes.cosine(epochs=2, lr=0.1)
 print([sorted(trajectory.advance(plan.settings(e, trajectory.steps_per_epoch))) for e in range(2)][0])
+print("compiler loaded:", "torch._dynamo" in sys.modules)
 """
-    assert "'test_accuracy'" in run_python(code)
+    printed = run_python(code)
+    assert "'test_accuracy'" in printed
+    assert printed.endswith("compiler loaded: False\n"), "training with SGD imports torch's compiler: two seconds"
 
 
 def test_the_front_door_offers_what_it_lists():

@@ -152,6 +152,20 @@ def test_values_per_step_are_applied_in_the_step_they_belong_to() -> None:
         assert_equal(trained([ramps]).kernel, w)
 
 
+@pytest.mark.parametrize(("momentum", "nesterov"), [(0.0, False), (0.9, False), (0.9, True)])
+def test_sgd_is_that_of_torch_bit_for_bit(momentum: float, nesterov: bool) -> None:
+    values = {"lr": 0.1, "momentum": momentum, "nesterov": nesterov, "weight_decay": 0.3}
+    model = Quadratic()
+    optimizer = torch.optim.SGD(model.parameters(), **values, fused=True)
+    for _ in range(8):
+        optimizer.zero_grad()
+        model.objective()()
+        optimizer.step()
+    own = trained([Settings("sgd", **values)] * 2)
+    assert torch.equal(own.kernel, model.kernel)
+    assert torch.equal(own.bias, model.bias)
+
+
 def test_momentum_per_step_is_the_first_beta_of_adam() -> None:
     momenta = (0.95, 0.9, 0.85, 0.9)
     w, state = START.copy(), {}

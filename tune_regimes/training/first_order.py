@@ -1,4 +1,4 @@
-"""SGD, Adam, AdamW and Adadelta: torch's, with the values of the step written into them before it."""
+"""Adam, AdamW and Adadelta: torch's, with the values of the step written into them before it."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -14,12 +14,10 @@ from tune_regimes.training.objective import Objective
 class FirstOrder:
     """One optimizer of torch for kernels and other parameters.
 
-    SGD with gradient g, weight decay lambda and momentum mu does ``v <- mu * v + (g + lambda * w);  w <- w - lr * v``
-    (Two Regimes, eq. 2; Intrinsic LR, App. C.1); with nesterov ``w <- w - lr * (g + lambda * w + mu * v)``. Momentum is
-    Adam's beta1, and weight decay is decoupled for AdamW only.
+    Momentum is Adam's beta1, and weight decay is decoupled for AdamW only.
 
     Args:
-        family: "sgd", "adam" or "adadelta".
+        family: "adam" or "adadelta".
         named: the parameters that are trained, by name.
     """
 
@@ -37,8 +35,6 @@ class FirstOrder:
         """Apply the gradients as they stand."""
         options = _OPTIONS[self._family](settings, index)
         decay = at_step(settings.weight_decay, index)
-        if self._family == "sgd":
-            self._velocities(options["momentum"])
         for group in self._optimizer.param_groups:
             group.update(options, weight_decay=decay if settings.decay == "all" or group["kernels"] else 0.0)
         self._optimizer.step()
@@ -55,13 +51,6 @@ class FirstOrder:
         """Take up captured buffers."""
         restored(self._optimizer, self._named, buffers)
 
-    def _velocities(self, momentum: float) -> None:
-        state = self._optimizer.state
-        if momentum == 0:
-            state.clear()
-        elif not state:
-            state.update((p, {"momentum_buffer": torch.zeros_like(p)}) for p in self._named.values())
-
 
 def make(family: str, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
     """Make the torch optimizer of a family, without buffers.
@@ -73,17 +62,7 @@ def make(family: str, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimiz
     for parameter in parameters:
         kinds[parameter.ndim >= 2].append(parameter)
     groups = [{"params": members, "kernels": kind} for kind, members in kinds.items() if members]
-    if family == "adadelta":
-        return torch.optim.Adadelta(groups)
-    return torch.optim.SGD(groups, fused=True) if family == "sgd" else torch.optim.Adam(groups, fused=True)
-
-
-def _sgd(settings: Settings, step: int) -> dict[str, Any]:
-    return {
-        "lr": at_step(settings.lr, step),
-        "momentum": at_step(settings.momentum, step),
-        "nesterov": settings.nesterov,
-    }
+    return torch.optim.Adadelta(groups) if family == "adadelta" else torch.optim.Adam(groups, fused=True)
 
 
 def _adam(settings: Settings, step: int) -> dict[str, Any]:
@@ -99,4 +78,4 @@ def _adadelta(settings: Settings, step: int) -> dict[str, Any]:
     return {"lr": at_step(settings.lr, step), "rho": settings.rho, "eps": settings.eps}
 
 
-_OPTIONS = {"sgd": _sgd, "adam": _adam, "adadelta": _adadelta}
+_OPTIONS = {"adam": _adam, "adadelta": _adadelta}

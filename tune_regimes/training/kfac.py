@@ -12,9 +12,9 @@ from tune_regimes.errors import TaskError, UsageError
 from tune_regimes.schedule import Settings
 from tune_regimes.tasks.definition import Loss
 from tune_regimes.training.batches import Batch
-from tune_regimes.training.first_order import FirstOrder
 from tune_regimes.training.method import Buffers, Named, clip
 from tune_regimes.training.objective import Objective, Replay
+from tune_regimes.training.sgd import Sgd
 
 SUPPORTED = (nn.Linear, nn.Conv2d)
 CRITERIA: dict[Any, type[nn.Module]] = {
@@ -51,7 +51,7 @@ class Kfac:
         check_layers(model, named)
         self._model, self._named, self._criterion = model, named, criterion(loss)
         self._curvlinops = _curvlinops()
-        self._sgd = FirstOrder("sgd", named)
+        self._sgd = Sgd(named)
         self._inverse: Any = None
 
     def step(self, settings: Settings, index: int, objective: Objective) -> None:

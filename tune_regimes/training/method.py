@@ -33,14 +33,14 @@ class Method(Protocol):
 def captured(optimizer: torch.optim.Optimizer, named: Mapping[str, Tensor]) -> Buffers:
     """Return copies on the CPU of what an optimizer holds for the named parameters."""
     state = optimizer.state
-    return {name: _copied(state[p], torch.device("cpu")) for name, p in named.items() if p in state}
+    return {name: copied(state[p], torch.device("cpu")) for name, p in named.items() if p in state}
 
 
 def restored(optimizer: torch.optim.Optimizer, named: Mapping[str, Tensor], buffers: Buffers) -> None:
     """Put copies of captured buffers into an optimizer, on the devices of the parameters."""
     for name, values in buffers.items():
         if name in named:
-            optimizer.state[named[name]] = _copied(values, named[name].device)
+            optimizer.state[named[name]] = copied(values, named[name].device)
 
 
 def clip(named: Named, settings: Settings) -> None:
@@ -49,9 +49,10 @@ def clip(named: Named, settings: Settings) -> None:
         nn.utils.clip_grad_norm_(named.values(), settings.clip_norm)
 
 
-def _copied(value: Any, device: torch.device) -> Any:
+def copied(value: Any, device: torch.device) -> Any:
+    """Return a copy of what an optimizer holds, its tensors on a device."""
     if isinstance(value, Tensor):
         return value.detach().to(device, copy=True)
     if isinstance(value, dict):
-        return {key: _copied(part, device) for key, part in value.items()}
-    return [_copied(part, device) for part in value] if isinstance(value, list) else value
+        return {key: copied(part, device) for key, part in value.items()}
+    return [copied(part, device) for part in value] if isinstance(value, list) else value

@@ -24,12 +24,13 @@ from tune_regimes.training.lbfgs import Lbfgs
 from tune_regimes.training.method import Method
 from tune_regimes.training.muon import Muon
 from tune_regimes.training.objective import Objective
+from tune_regimes.training.sgd import Sgd
 
 
 class ScheduledOptimizer:
     """An optimizer that takes its hyperparameters from the settings of the epoch, step by step.
 
-    The forms are torch's; see `FirstOrder` (SGD, Adam, AdamW, Adadelta), `Muon`, `Lbfgs` and `Kfac`.
+    The forms are torch's; see `Sgd`, `FirstOrder` (Adam, AdamW, Adadelta), `Muon`, `Lbfgs` and `Kfac`.
 
     Args:
         model: its parameters that require a gradient are trained.
@@ -97,6 +98,8 @@ class ScheduledOptimizer:
         self._method, self._family = self._made(family), family
 
     def _made(self, family: str) -> Method:
+        if family == "sgd":
+            return Sgd(self._named)
         if family == "muon":
             return Muon(self._named)
         if family == "lbfgs":
