@@ -61,6 +61,7 @@ def test_a_group_of_batches_that_is_held_at_once_can_be_made_smaller(optimizer: 
         torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB."),
         RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
         MemoryError(),
+        RuntimeError("could not create a primitive"),
     ],
 )
 def test_every_allocator_is_understood(error: Exception) -> None:

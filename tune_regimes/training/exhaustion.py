@@ -8,7 +8,8 @@ import torch
 from tune_regimes.errors import ResourceError
 from tune_regimes.schedule import Settings
 
-_SIGNS = ("can't allocate memory", "not enough memory", "out of memory", "alloc_failed")
+_SIGNS = ("can't allocate memory", "not enough memory", "out of memory", "alloc_failed", "could not create a primitive")
+"""What allocators say; the last is oneDNN's, which does not say what it lacked."""
 SMALLER_BATCHES = "choose a smaller one; batches_per_step makes one step of the gradients of several batches, or of all"
 SMALLER_GROUPS = (
     "choose a smaller one, or a smaller batches_per_step: this optimizer holds all batches of a step at once"
