@@ -21,7 +21,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from search_spaces.autodrop_recipes import DETECTION, IMAGENET, Detection, Recipe, recipe_of
-from search_spaces.catalogue import Scale, StudyEntry
+from search_spaces.catalogue import Scale, StudyEntry, grid_of, make_study
 from tune_regimes.schedule import Phase, Policy, Schedule, three_step
 
 if TYPE_CHECKING:
@@ -83,59 +83,31 @@ def method_schedule(config: Mapping[str, Any], *, recipe: Recipe, detection: Det
 
 def build_angular_velocity(name: str, scale: Scale, *, origin: dict[str, Any] | None = None) -> "Study":
     """The study ``angular_velocity`` at a scale."""
-    from ray import tune
-
     schedule = partial(constant_schedule, recipe=recipe_of(scale.task), epochs=scale.epochs)
-    return _study("angular_velocity", name, scale, schedule, {"lr": tune.grid_search(list(CONSTANT_LRS))}, origin)
+    return make_study("autodrop.angular_velocity", name, scale, schedule, grid_of({"lr": CONSTANT_LRS}), origin)
 
 
 def build_table(name: str, scale: Scale, *, origin: dict[str, Any] | None = None) -> "Study":
     """The study ``table`` at a scale, for the task's row of Table 1."""
-    from ray import tune
-
-    space = {"method": tune.grid_search([BASELINE, *FACTORS])}
-    return _study("table", name, scale, _methods(name, scale), space, origin)
+    space = grid_of({"method": [BASELINE, *FACTORS]})
+    return make_study("autodrop.table", name, scale, _methods(name, scale), space, origin)
 
 
 def build_imagenet(name: str, scale: Scale, *, origin: dict[str, Any] | None = None) -> "Study":
     """The study ``imagenet`` at a scale: ImageNet's settings whatever the task."""
-    from ray import tune
-
     schedule = partial(method_schedule, recipe=IMAGENET, detection=DETECTION[name], epochs=scale.epochs)
-    return _study("imagenet", name, scale, schedule, {"method": tune.grid_search([BASELINE, ON_IMAGENET])}, origin)
+    space = grid_of({"method": [BASELINE, ON_IMAGENET]})
+    return make_study("autodrop.imagenet", name, scale, schedule, space, origin)
 
 
 def build_initial_lr(name: str, scale: Scale, *, origin: dict[str, Any] | None = None) -> "Study":
     """The study ``initial_lr`` at a scale."""
-    from ray import tune
-
-    space = {"lr": tune.grid_search(list(INITIAL_LRS)), "method": tune.grid_search([BASELINE, RECOMMENDED])}
-    return _study("initial_lr", name, scale, _methods(name, scale), space, origin)
+    space = grid_of({"lr": INITIAL_LRS, "method": [BASELINE, RECOMMENDED]})
+    return make_study("autodrop.initial_lr", name, scale, _methods(name, scale), space, origin)
 
 
 def _methods(name: str, scale: Scale) -> partial[Policy]:
     return partial(method_schedule, recipe=recipe_of(scale.task), detection=DETECTION[name], epochs=scale.epochs)
-
-
-def _study(
-    study: str,
-    name: str,
-    scale: Scale,
-    schedule: "partial[Any]",
-    space: Mapping[str, Any],
-    origin: dict[str, Any] | None,
-) -> "Study":
-    import tune_regimes as tr
-
-    return tr.Study(
-        name=f"autodrop.{study}-{name}",
-        task=tr.task(scale.task, **scale.task_options),
-        schedule=schedule,
-        space=space,
-        samples=scale.samples,
-        seeds=scale.seeds,
-        origin=origin,
-    )
 
 
 def _phase(recipe: Recipe, epochs: int) -> Phase:

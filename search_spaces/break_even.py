@@ -23,7 +23,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from search_spaces import break_even_points as points
-from search_spaces.catalogue import Scale, StudyEntry
+from search_spaces.catalogue import Scale, StudyEntry, grid_of, make_study
 from tune_regimes.schedule import Schedule
 
 if TYPE_CHECKING:
@@ -53,22 +53,10 @@ def build(
         grid: Its entry in `break_even_points.GRIDS`.
         origin: The catalogue entry.
     """
-    from ray import tune
-
-    import tune_regimes as tr
-
-    own, options = points.GRIDS[name][grid], scale.task_options
-    schedule = partial(SCHEDULES[kind], grid=own, epochs=scale.epochs, batch_size=options["batch_size"])
-    return tr.Study(
-        name=f"break_even.{study}-{name}",
-        task=tr.task(scale.task, **options),
-        schedule=schedule,
-        space={setting: tune.grid_search(list(each)) for setting, each in points.drawn(kind, own).items()},
-        samples=scale.samples,
-        seeds=scale.seeds,
-        probes=own.probes,
-        origin=origin,
-    )
+    own = points.GRIDS[name][grid]
+    schedule = partial(SCHEDULES[kind], grid=own, epochs=scale.epochs, batch_size=scale.task_options["batch_size"])
+    space = grid_of(points.drawn(kind, own))
+    return make_study(f"break_even.{study}", name, scale, schedule, space, origin, probes=own.probes)
 
 
 _SOURCE = "Jastrzebski et al., The Break-Even Point on Optimization Trajectories of Deep Neural Networks (2020)"

@@ -123,6 +123,47 @@ class StudyEntry:
         return self.builder(name, self.scale(name).with_options(**given), origin=origin)
 
 
+def make_study(
+    study: str,
+    name: str,
+    scale: Scale,
+    schedule: Callable[[Any], Any],
+    space: Mapping[str, Any],
+    origin: dict[str, Any] | None,
+    **further: Any,
+) -> "Study":
+    """A study on the task of a scale, with its samples and seeds.
+
+    Args:
+        study: ``"<paper>.<study>"``.
+        name: Name of the scale.
+        scale: The scale, options in place.
+        schedule: A function from a config to what is trained.
+        space: Domains of Ray Tune by name; see :func:`grid_of`.
+        origin: The catalogue entry and what it was asked.
+        **further: More of the study's arguments.
+    """
+    import tune_regimes as tr
+
+    return tr.Study(
+        name=f"{study}-{name}",
+        task=tr.task(scale.task, **scale.task_options),
+        schedule=schedule,
+        space=space,
+        samples=scale.samples,
+        seeds=scale.seeds,
+        origin=origin,
+        **further,
+    )
+
+
+def grid_of(values: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
+    """A space that visits every combination of these values."""
+    from ray import tune
+
+    return {setting: tune.grid_search(list(each)) for setting, each in values.items()}
+
+
 def studies() -> tuple[StudyEntry, ...]:
     """Every study of every paper.
 

@@ -21,7 +21,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from search_spaces import intrinsic_lr_points as points
-from search_spaces.catalogue import Scale, StudyEntry
+from search_spaces.catalogue import Scale, StudyEntry, grid_of, make_study
 from tune_regimes.schedule import Schedule
 
 if TYPE_CHECKING:
@@ -56,21 +56,10 @@ def build(name: str, scale: Scale, *, kind: str, study: str = "", origin: dict[s
         study: Short name of the study, where it is not that of the kind.
         origin: The catalogue entry.
     """
-    from ray import tune
-
-    import tune_regimes as tr
-
-    values = points.drawn(name, scale.epochs)[kind]
-    return tr.Study(
-        name=f"intrinsic_lr.{study or kind}-{name}",
-        task=tr.task(scale.task, **scale.task_options),
-        schedule=partial(SCHEDULES[kind], rates=points.RATES[name], epochs=scale.epochs),
-        space={setting: tune.grid_search(list(each)) for setting, each in values.items()},
-        samples=scale.samples,
-        seeds=scale.seeds,
-        probes=[PROBES[kind](scale.epochs)] if kind in PROBES else [],
-        origin=origin,
-    )
+    schedule = partial(SCHEDULES[kind], rates=points.RATES[name], epochs=scale.epochs)
+    space = grid_of(points.drawn(name, scale.epochs)[kind])
+    probes = [PROBES[kind](scale.epochs)] if kind in PROBES else []
+    return make_study(f"intrinsic_lr.{study or kind}", name, scale, schedule, space, origin, probes=probes)
 
 
 _SOURCE = "Li, Lyu and Arora, Reconciling Modern Deep Learning with Traditional Optimization Analyses (2020)"

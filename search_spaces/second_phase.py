@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from search_spaces.catalogue import Scale, StudyEntry
+from search_spaces.catalogue import Scale, StudyEntry, grid_of, make_study
 from tune_regimes.errors import StudyError
 from tune_regimes.schedule import Phase, Schedule, two_phase
 
@@ -141,20 +141,11 @@ def second_phases(rates: Rates) -> list[dict[str, Any]]:
 
 def build_optimizers(name: str, scale: Scale, *, origin: dict[str, Any] | None = None) -> "Study":
     """The study ``optimizers`` at a scale whose name gives the learning rates."""
-    from ray import tune
-
-    import tune_regimes as tr
-
     rates = RATES[name]
     transition_epoch(scale.epochs)  # refuses a scale without a second phase before anything runs
-    return tr.Study(
-        name=f"second_phase.optimizers-{name}",
-        task=tr.task(scale.task, **scale.task_options),
-        schedule=partial(second_phase_schedule, rates=rates, epochs=scale.epochs),
-        space={"second": tune.grid_search(second_phases(rates))},
-        samples=scale.samples,
-        seeds=scale.seeds,
-        origin=origin,
+    schedule = partial(second_phase_schedule, rates=rates, epochs=scale.epochs)
+    return make_study(
+        "second_phase.optimizers", name, scale, schedule, grid_of({"second": second_phases(rates)}), origin
     )
 
 

@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from search_spaces.catalogue import Scale, StudyEntry
+from search_spaces.catalogue import Scale, StudyEntry, grid_of, make_study
 from tune_regimes.schedule import Phase, Schedule, three_step
 
 if TYPE_CHECKING:
@@ -119,43 +119,21 @@ def sweep_schedule(config: Mapping[str, Any], *, epochs: int) -> Schedule:
 
 def build_lr_sweep(name: str, scale: Scale, *, origin: dict[str, Any] | None = None) -> "Study":
     """The study ``lr_sweep`` at a scale."""
-    return _study("lr_sweep", name, scale, partial(sweep_schedule, epochs=scale.epochs), {"lr": SWEEP}, origin)
+    schedule = partial(sweep_schedule, epochs=scale.epochs)
+    return make_study("sgdl.lr_sweep", name, scale, schedule, grid_of({"lr": SWEEP}), origin)
 
 
 def build_optimizers(name: str, scale: Scale, *, origin: dict[str, Any] | None = None) -> "Study":
     """The study ``optimizers`` at a scale."""
     schedule = partial(method_schedule, epochs=scale.epochs)
-    return _study("optimizers", name, scale, schedule, {"method": methods()}, origin)
+    return make_study("sgdl.optimizers", name, scale, schedule, grid_of({"method": methods()}), origin)
 
 
 def build_imagenet32(name: str, scale: Scale, *, origin: dict[str, Any] | None = None) -> "Study":
     """The study ``imagenet32`` at a scale."""
     schedule = partial(method_schedule, epochs=scale.epochs, drops=QUARTERS)
     chosen = [{"optimizer": optimizer, "lr": lr} for optimizer, lr in IMAGENET32.items()]
-    return _study("imagenet32", name, scale, schedule, {"method": chosen}, origin)
-
-
-def _study(
-    study: str,
-    name: str,
-    scale: Scale,
-    schedule: "partial[Schedule]",
-    values: Mapping[str, Sequence[Any]],
-    origin: dict[str, Any] | None,
-) -> "Study":
-    from ray import tune
-
-    import tune_regimes as tr
-
-    return tr.Study(
-        name=f"sgdl.{study}-{name}",
-        task=tr.task(scale.task, **scale.task_options),
-        schedule=schedule,
-        space={setting: tune.grid_search(list(each)) for setting, each in values.items()},
-        samples=scale.samples,
-        seeds=scale.seeds,
-        origin=origin,
-    )
+    return make_study("sgdl.imagenet32", name, scale, schedule, grid_of({"method": chosen}), origin)
 
 
 _SOURCE = "Training by Vanilla SGD with Larger Learning Rates (submitted to ICLR 2021)"

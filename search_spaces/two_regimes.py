@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from search_spaces.catalogue import Scale, StudyEntry
+from search_spaces.catalogue import Scale, StudyEntry, grid_of, make_study
 from search_spaces.two_regimes_momentum import SOURCE, VGG, WEIGHT_DECAY
 from search_spaces.two_regimes_momentum import STUDIES as IN_EACH_REGIME
 from tune_regimes.schedule import Phase, Schedule, three_step, two_phase
@@ -134,23 +134,20 @@ def build_transition_epoch(name: str, scale: Scale, *, origin: dict[str, Any] | 
     """The study ``transition_epoch`` at a scale whose name gives the learning rates."""
     from ray import tune
 
-    import tune_regimes as tr
-
     rates, epochs = RATES[name], scale.epochs
     drops = sorted({min(max(1, round(first * epochs)), epochs - 2) for first in FIRST_DROPS})
-    return tr.Study(
-        name=f"two_regimes.transition_epoch-{name}",
-        task=tr.task(scale.task, **scale.task_options),
-        schedule=partial(transition_schedule, rates=rates, epochs=epochs),
-        space={
-            "large": tune.grid_search(list(rates.large)),
-            "small": tune.grid_search(list(rates.small)),
-            "transition_epoch": tune.randint(1, epochs),
-        },
+    space = {
+        **grid_of({"large": rates.large, "small": rates.small}),
+        "transition_epoch": tune.randint(1, epochs),
+    }
+    return make_study(
+        "two_regimes.transition_epoch",
+        name,
+        scale,
+        partial(transition_schedule, rates=rates, epochs=epochs),
+        space,
+        origin,
         points_to_evaluate=[{"large": THREE_STEP, "small": THREE_STEP, "transition_epoch": drop} for drop in drops],
-        samples=scale.samples,
-        seeds=scale.seeds,
-        origin=origin,
     )
 
 
@@ -158,17 +155,9 @@ def build_lr_momentum(name: str, scale: Scale, *, origin: dict[str, Any] | None 
     """The study ``lr_momentum`` at a scale."""
     from ray import tune
 
-    import tune_regimes as tr
-
-    return tr.Study(
-        name=f"two_regimes.lr_momentum-{name}",
-        task=tr.task(scale.task, **scale.task_options),
-        schedule=partial(sweep_schedule, epochs=scale.epochs),
-        space={"momentum": tune.grid_search(list(MOMENTA)), "step_size": tune.loguniform(*STEP_SIZES)},
-        samples=scale.samples,
-        seeds=scale.seeds,
-        origin=origin,
-    )
+    space = {**grid_of({"momentum": MOMENTA}), "step_size": tune.loguniform(*STEP_SIZES)}
+    schedule = partial(sweep_schedule, epochs=scale.epochs)
+    return make_study("two_regimes.lr_momentum", name, scale, schedule, space, origin)
 
 
 _DIGITS: Mapping[str, Any] = {}

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from search_spaces.catalogue import Scale, StudyEntry
+from search_spaces.catalogue import Scale, StudyEntry, grid_of, make_study
 from tune_regimes.schedule import Phase, Schedule
 
 if TYPE_CHECKING:
@@ -129,46 +129,21 @@ def regime_points(regimes: Regimes) -> list[dict[str, Any]]:
 
 def build_momentum(name: str, scale: Scale, *, origin: dict[str, Any] | None = None) -> "Study":
     """The study ``momentum`` at a scale whose name gives the learning rates."""
-    from ray import tune
-
-    import tune_regimes as tr
-
-    return tr.Study(
-        name=f"two_regimes.momentum-{name}",
-        task=tr.task(scale.task, **scale.task_options),
-        schedule=partial(regime_schedule, regimes=STOCHASTIC[name], epochs=scale.epochs),
-        space={
-            "regime": tune.grid_search(list(REGIMES)),
-            "momentum": tune.grid_search(list(MOMENTA)),
-        },
-        samples=scale.samples,
-        seeds=scale.seeds,
-        probes=["momentum"],
-        origin=origin,
-    )
+    schedule = partial(regime_schedule, regimes=STOCHASTIC[name], epochs=scale.epochs)
+    space = grid_of({"regime": REGIMES, "momentum": MOMENTA})
+    return make_study("two_regimes.momentum", name, scale, schedule, space, origin, probes=["momentum"])
 
 
 def build_gradient_descent(name: str, scale: Scale, *, origin: dict[str, Any] | None = None) -> "Study":
     """The study ``gradient_descent`` at a scale whose name gives the learning rates."""
     from ray import tune
 
-    import tune_regimes as tr
-
     descent = DESCENT[name]
-    return tr.Study(
-        name=f"two_regimes.gradient_descent-{name}",
-        task=tr.task(scale.task, **scale.task_options),
-        schedule=partial(descent_schedule, descent=descent, epochs=scale.epochs),
-        space={
-            "regime": tune.grid_search([SWEEP]),
-            "momentum": tune.grid_search(list(descent.momenta)),
-            "step_size": tune.loguniform(*descent.step_sizes),
-        },
-        points_to_evaluate=regime_points(descent.regimes),
-        samples=scale.samples,
-        seeds=scale.seeds,
-        origin=origin,
-    )
+    schedule = partial(descent_schedule, descent=descent, epochs=scale.epochs)
+    swept = grid_of({"regime": [SWEEP], "momentum": descent.momenta})
+    space = {**swept, "step_size": tune.loguniform(*descent.step_sizes)}
+    named = regime_points(descent.regimes)
+    return make_study("two_regimes.gradient_descent", name, scale, schedule, space, origin, points_to_evaluate=named)
 
 
 SOURCE = "Leclerc and Madry, The Two Regimes of Deep Network Training (2020)"
