@@ -18,23 +18,25 @@ settings.register_profile("suite", deadline=None, max_examples=50)
 settings.load_profile("suite")
 
 
-# The files whose tests start Ray. A cluster takes all processors, and yet waits for most of its time: two side by side
-# are faster than one after the other, and three are not.
+# The files whose tests start Ray, in their order. A cluster takes all processors, and yet waits for most of its time:
+# two side by side are faster than one after the other, and three are not. The first of each start the cluster that the
+# later ones use.
 _ON_RAY = {
-    "tests/search/test_fork.py": "ray 1",
-    "tests/search/test_kills.py": "ray 2",
-    "tests/search/test_regime_asha.py": "ray 1",
     "tests/search/test_running.py": "ray 1",
+    "tests/search/test_fork.py": "ray 1",
+    "tests/search/test_regime_asha.py": "ray 1",
+    "tests/search/test_kills.py": "ray 2",
     "tests/search/test_cluster.py": "ray 2",
-    "tests/examples/test_own_task.py": "ray 2",
     "tests/cli/test_smoke.py": "ray 2",
     "tests/analysis/test_notebooks.py": "ray 2",
+    "tests/examples/test_own_task.py": "ray 2",
 }
 
 
 def pytest_collection_modifyitems(items):
     """Tests on Ray first: side by side with the others they take the longest."""
-    items.sort(key=lambda item: item.nodeid.partition("::")[0] not in _ON_RAY)
+    order = {file: number for number, file in enumerate(_ON_RAY)}
+    items.sort(key=lambda item: order.get(item.nodeid.partition("::")[0], len(order)))
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -13,10 +13,11 @@ from tune_regimes.tasks import spec
 EXAMPLE = Path(__file__).parents[2] / "examples" / "own_task.py"
 
 
-def test_the_example_trains_two_epochs() -> None:
-    ran = subprocess.run([sys.executable, str(EXAMPLE)], capture_output=True, text=True, check=False)
-    assert ran.returncode == 0, ran.stderr
-    assert [line.split(":")[0] for line in ran.stdout.splitlines()] == ["epoch 1", "epoch 2"]
+def test_the_example_trains_two_epochs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(spec, "_registered", {})
+    monkeypatch.setattr(sys, "argv", [str(EXAMPLE)])
+    runpy.run_path(str(EXAMPLE), run_name="__main__")
+    assert [line.split(":")[0] for line in capsys.readouterr().out.splitlines()] == ["epoch 1", "epoch 2"]
 
 
 def test_a_task_of_ones_own_takes_fewer_than_fifteen_lines(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,5 +33,6 @@ def test_the_example_searches_on_a_task_that_only_its_script_defines(tmp_path: P
     pytest.importorskip("ray")
     ran = subprocess.run([sys.executable, str(EXAMPLE), str(tmp_path)], capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
+    assert [line.split(":")[0] for line in ran.stdout.splitlines()] == ["epoch 1", "epoch 2", "best"]
     assert "best: {'transition_epoch': " in ran.stdout
     assert len(list((tmp_path / "spirals" / "trials").glob("*.parquet"))) == 8

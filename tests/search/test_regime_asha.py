@@ -444,12 +444,14 @@ def trained(folder):
     return {float(path.name): [int(line) for line in path.read_text().split()] for path in folder.iterdir()}
 
 
-def tuner(folder, scheduler, values, fail=(), **run):
+def tuner(folder, scheduler, values, fail=(), at_once=None, **run):
     space = {"value": tune.grid_search(values), "fail": tune.sample_from(lambda config: config["value"] in fail)}
     return tune.Tuner(
         tune.with_resources(trainable(folder), {"cpu": 1}),
         param_space=space,
-        tune_config=tune.TuneConfig(metric="value", mode="max", scheduler=scheduler, reuse_actors=True),
+        tune_config=tune.TuneConfig(
+            metric="value", mode="max", scheduler=scheduler, reuse_actors=True, max_concurrent_trials=at_once
+        ),
         run_config=tune.RunConfig(
             storage_path=str(folder.parent / "ray"), checkpoint_config=tune.CheckpointConfig(), verbose=0, **run
         ),
@@ -481,7 +483,7 @@ def test_in_a_tuner_of_ray_bad_trials_end_early_and_the_best_is_trained_once_to_
 def test_rungs_survive_a_restore_of_the_tuner(folder):
     scheduler = tr.RegimeASHA(**KEYS)
     values = [0.9, 0.8, 0.7, 0.1]
-    tuner(folder, scheduler, values, fail=[0.1], name="study", callbacks=[scheduler.keep_rungs()]).fit()
+    tuner(folder, scheduler, values, fail=[0.1], at_once=1, name="study", callbacks=[scheduler.keep_rungs()]).fit()
     assert 0.1 not in trained(folder)
     (folder / "mended").touch()
     path = str(folder.parent / "ray" / "study")

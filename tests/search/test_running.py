@@ -105,7 +105,7 @@ def test_asha_prunes_what_is_worse_goes_on_past_what_diverges_and_a_resume_keeps
     pruned = results.trials[results.trials.status == "pruned"]
     assert (pruned.epochs < EPOCHS).all()
     assert pruned.reason.str.contains("stopped by").all()
-    assert dict(many().resume(tmp_path).trials.status) == dict(results.trials.status)
+    assert dict(many().resume(tmp_path, **ONE_WORKER).trials.status) == dict(results.trials.status)
 
 
 def test_regime_asha_prunes_in_the_last_phase_alone_and_a_resume_runs_nothing_again(tmp_path):
