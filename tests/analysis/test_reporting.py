@@ -10,6 +10,7 @@ from tune_regimes.errors import StudyError
 from tune_regimes.schedule import Phase, Plateau, Schedule, forked
 
 PNG = b"\x89PNG\r\n"
+QUICK = pytest.mark.usefixtures("quick_figures")
 
 
 def test_a_transition_study_is_reported_with_its_verdicts(
@@ -28,6 +29,7 @@ def test_a_transition_study_is_reported_with_its_verdicts(
     assert "torch 2.15.0" in text
 
 
+@QUICK
 def test_a_sweep_is_reported_with_its_verdicts_and_regimes(
     sweep_tables: Callable, store: Callable, tmp_path: Path
 ) -> None:
@@ -48,7 +50,7 @@ def test_other_architectures_are_judged_together(sweep_tables: Callable, store: 
     assert (verdict.claim, verdict.verdict, verdict.n) == ("P0-15", "holds", {"tasks": 2})
 
 
-@pytest.mark.parametrize("study", [None, "my_module:my_study"])
+@pytest.mark.parametrize("study", [None, pytest.param("my_module:my_study", marks=QUICK)])
 def test_a_study_of_the_users_own_gets_a_general_report(
     sweep_tables: Callable, store: Callable, tmp_path: Path, study: str | None
 ) -> None:
@@ -79,6 +81,7 @@ def test_forked_trials_are_in_the_tree_and_not_in_the_verdicts(sweep_tables: Cal
     assert f"{len(epochs) + len(rows)} epochs asked for" in forked_too.markdown()
 
 
+@QUICK
 def test_a_study_of_adaptive_policies_is_reported(course_tables: Callable, store: Callable, tmp_path: Path) -> None:
     courses = [{"policy": Plateau(Phase(lr=lr, epochs=6), patience=1)} for lr in (0.1, 0.2)]
     text = Path(analysis.report(store(course_tables(courses), None), tmp_path / "report")[0]).read_text()
@@ -86,6 +89,7 @@ def test_a_study_of_adaptive_policies_is_reported(course_tables: Callable, store
     assert "An adaptive policy: observations change these settings." in text
 
 
+@QUICK
 def test_a_report_is_replaced_by_the_next(sweep_tables: Callable, store: Callable, tmp_path: Path) -> None:
     results = store(sweep_tables(points=2, seeds=1), None)
     assert analysis.report(results, tmp_path / "report") == analysis.report(results, tmp_path / "report")

@@ -2,7 +2,6 @@ import pytest
 import torch
 from PIL import Image
 from torch import Tensor, nn
-from torchvision.transforms import functional
 
 from tune_regimes.tasks import Augmentation, Data, Split, Task
 from tune_regimes.training.batches import DeviceData, device_data, draw
@@ -23,6 +22,8 @@ def task_of(data: Data, augmentation: Augmentation, batch_size: int = 7) -> Task
 
 def one_by_one(image: Tensor, augmentation: Augmentation, top: int, left: int, mirrored: bool, data: Data) -> Tensor:
     """Augment and normalise a single image as torchvision does: pad, mirror, crop, scale, normalise."""
+    from torchvision.transforms import functional
+
     height, width, channels = image.shape
     picture = Image.fromarray(image.squeeze(2).numpy() if channels == 1 else image.numpy())
     if augmentation.crop:
