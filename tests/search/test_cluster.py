@@ -30,6 +30,7 @@ except ResourceError as error:
 head = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
 results = study().run(sys.argv[1], address=head.address, cpus_per_trial=0.5)
 print("RAN", sorted(results.trials.status), sorted(results.trials.epochs))
+print("TORCH", "torch" in sys.modules)
 head.shutdown()
 """
 
@@ -42,9 +43,10 @@ def test_a_study_joins_the_cluster_at_an_address_and_refuses_one_that_does_not_a
     command = [sys.executable, script, storage]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
-    refused, ran = (line for line in done.stdout.splitlines() if line.startswith(("REFUSED", "RAN")))
+    refused, ran, torch = (line for line in done.stdout.splitlines() if line.startswith(("REFUSED", "RAN", "TORCH")))
     assert "must be that of a running Ray cluster; got '127.0.0.1:1'" in refused
     assert ran == "RAN ['completed', 'completed'] [2, 3]"
+    assert torch == "TORCH False", "whoever starts a study waits for an import of torch, which the workers alone need"
     assert [path.name for path in storage.iterdir()] == ["joined"]
     assert not (storage / "joined" / "ray").exists()
 

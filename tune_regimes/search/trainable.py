@@ -1,13 +1,14 @@
 """The one Trainable: a Ray actor that is reused from trial to trial and loads its task once."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ray import tune
 
 from tune_regimes.errors import UsageError
 from tune_regimes.search.job import Job, TrialSpec
-from tune_regimes.search.trial import TrialRun
-from tune_regimes.search.workplace import Workplace
+
+if TYPE_CHECKING:
+    from tune_regimes.search.workplace import Workplace
 
 
 class ScheduleTrainable(tune.Trainable):
@@ -15,6 +16,8 @@ class ScheduleTrainable(tune.Trainable):
 
     A mistake that only a worker can see (missing data, a full disk) ends the study with its message instead of being
     retried: it is reported as status ``fatal``.
+
+    Torch is imported by the worker alone: whoever starts a study waits for no import of it.
     """
 
     def setup(self, config: dict[str, Any], job: Job | None = None) -> None:
@@ -31,6 +34,9 @@ class ScheduleTrainable(tune.Trainable):
         return True
 
     def _begin(self, config: dict[str, Any]) -> None:
+        from tune_regimes.search.trial import TrialRun
+        from tune_regimes.search.workplace import Workplace
+
         self._run: TrialRun | None = None
         self._mistake: UsageError | None = None
         try:
