@@ -44,9 +44,10 @@ types: $(LINKED)
 	$(BIN)/mypy
 
 # The tests start dozens of processes: they read what the first has compiled, whatever the environment says of bytecode.
+# What they write may lie in memory (tests/conftest.py): of tests that pass nothing stays there.
 unit: export PYTHONDONTWRITEBYTECODE :=
 unit: $(LINKED)
-	$(BIN)/python -m pytest --numprocesses $(JOBS) --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --no-loadscope-reorder --override-ini tmp_path_retention_policy=failed
 
 clean:
 	rm -rf .make .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis

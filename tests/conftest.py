@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
 # Ray runs its workers at a low priority, where the other tests would leave them no processor.
 os.environ.setdefault("RAY_worker_niceness", "0")
+# What the tests write lies in memory where there is room: every state and table is flushed to the disk, which waits.
+_MEMORY = "/dev/shm"
+if os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > 4 << 30:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", _MEMORY)
 # How long an example takes says nothing on a machine that does other work too.
 settings.register_profile("suite", deadline=None, max_examples=50)
 settings.load_profile("suite")
