@@ -50,7 +50,7 @@ def test_other_architectures_are_judged_together(sweep_tables: Callable, store: 
     assert (verdict.claim, verdict.verdict, verdict.n) == ("P0-15", "holds", {"tasks": 2})
 
 
-@pytest.mark.parametrize("study", [None, pytest.param("my_module:my_study", marks=QUICK)])
+@pytest.mark.parametrize("study", [None, "my_module:my_study"])
 def test_a_study_of_the_users_own_gets_a_general_report(
     sweep_tables: Callable, store: Callable, tmp_path: Path, study: str | None
 ) -> None:
