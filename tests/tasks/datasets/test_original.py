@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torchvision
 
 from tune_regimes.errors import DataError
 from tune_regimes.tasks.datasets import sources
@@ -40,8 +39,10 @@ def write_cifar10(folder: Path, monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
         batch = {"data": np.tile(images[2 * n : 2 * n + 2], (5, 1)), "labels": list(range(10))}
         (inside / name).write_bytes(pickle.dumps(batch))
     (inside / "batches.meta").write_bytes(pickle.dumps({"label_names": [str(n) for n in range(10)]}))
-    monkeypatch.setattr(torchvision.datasets.CIFAR10, "_check_integrity", lambda self: True)
-    monkeypatch.setattr(torchvision.datasets.cifar, "check_integrity", lambda *args: True)
+    from torchvision import datasets
+
+    monkeypatch.setattr(datasets.CIFAR10, "_check_integrity", lambda self: True)
+    monkeypatch.setattr(datasets.cifar, "check_integrity", lambda *args: True)
     return images
 
 
@@ -104,7 +105,9 @@ class Fetches:
         if download:
             type(self).calls += 1
             write_mnist(Path(root))
-        whole = torchvision.datasets.MNIST(root, train=train)
+        from torchvision.datasets import MNIST
+
+        whole = MNIST(root, train=train)
         self.data, self.targets = whole.data, whole.targets
 
 
