@@ -60,6 +60,11 @@ class Pairs:
         return {names: (-self.effect.difference, high, low)}
 
 
+def value_of(table: pd.DataFrame, method: str) -> pd.Series:
+    """The values of a method by seed, NaN where it was not run, from values by method (rows) and seed (columns)."""
+    return table.loc[method] if method in table.index else pd.Series(np.nan, table.columns)
+
+
 def less(claim: str, statement: str, pairs: Pairs, alpha_contrary: float = ALPHA) -> Verdict:
     """Whether the first method's value is the smaller: holds, or does not hold, where a paired t test shows it.
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.autodrop.autodrop_tables import IMAGENET, TABLE_1, Row
-from analysis.pairs import LESS, Pairs, less, less_in_each
+from analysis.pairs import LESS, Pairs, less, less_in_each, value_of
 from analysis.tables import by_seed, configs
 from analysis.verdicts import DOES_NOT_HOLD, HOLDS, UNDECIDED, Verdict, judge_all
 from search_spaces.autodrop import BASELINE, FACTORS, ON_IMAGENET, RECOMMENDED
@@ -154,11 +154,6 @@ def error_lines(trials: pd.DataFrame) -> list[str]:
 def pairs_of(table: pd.DataFrame, method: str) -> Pairs:
     """A method and the baseline, from values by method and seed."""
     return Pairs(value_of(table, method), value_of(table, BASELINE), (method, BASELINE))
-
-
-def value_of(table: pd.DataFrame, method: str) -> pd.Series:
-    """The values of a method by seed, NaN where it was not run."""
-    return table.loc[method] if method in table.index else pd.Series(np.nan, table.columns)
 
 
 def _by_lr(wide: pd.DataFrame, trials: pd.DataFrame) -> ByLr:

@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from analysis.pairs import Pairs, less, less_in_each, no_worse
+from analysis.pairs import Pairs, less, less_in_each, no_worse, value_of
 from analysis.tables import by_seed, configs
 from analysis.verdicts import Verdict
 from search_spaces.sgdl import ADADELTA, ADAM, SGD, SGDL, SGDM
@@ -61,6 +61,4 @@ def error_lines(trials: pd.DataFrame) -> list[str]:
 
 
 def _pairs(table: pd.DataFrame, first: str, second: str) -> Pairs:
-    nothing = pd.Series(float("nan"), table.columns)
-    values = [table.loc[name] if name in table.index else nothing for name in (first, second)]
-    return Pairs(values[0], values[1], (first, second))
+    return Pairs(value_of(table, first), value_of(table, second), (first, second))
