@@ -5,24 +5,24 @@ import signal
 import subprocess
 import sys
 import textwrap
-import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from pyarrow import parquet
 
 from tune_regimes.results import read_epochs, read_trials
+from tune_regimes.search.progress import ProgressCallback
 from tune_regimes.storage import Storage
 
 pytestmark = [pytest.mark.kills, pytest.mark.slow]
 
 DRIVER = """
-import sys
+import os, signal, sys
 import tune_regimes as tr
 from ray import tune
+from tune_regimes.search.progress import ProgressCallback
 
 EPOCHS = 40
 
@@ -35,7 +35,12 @@ def study():
     task = tr.task("digits/simple_cnn", **options)
     return tr.Study(name="killed", task=task, schedule=schedule, space={"at": tune.grid_search([10, 30])}, seeds=2)
 
+def stop_in_the_middle(self, iteration, trials, trial, result, **info):
+    if result["status"] == "running" and result["epoch"] >= 20:
+        os.kill(os.getpid(), signal.SIGSTOP)
+
 if __name__ == "__main__":
+    ProgressCallback.on_trial_result = stop_in_the_middle
     study().run(sys.argv[1], save_every=0.0)
 """
 
@@ -100,22 +105,17 @@ def alive(pid):
         return False
 
 
-def epochs_stored(storage):
-    """How many rows there are, from the ends of the files alone: whoever waits leaves the processor to the study."""
-    return sum(parquet.read_metadata(path).num_rows for path in Path(storage.path("epochs")).glob("*.parquet"))
-
-
 def test_a_study_whose_driver_is_killed_resumes_to_the_rows_of_a_quiet_run(driver, quiet, tmp_path, ray_cluster):
     path, module = driver
     storage = Storage(tmp_path).child("killed")
     process = subprocess.Popen([sys.executable, path, tmp_path], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    wait_until(lambda: epochs_stored(storage) >= 60, "half of the epochs to be stored")
+    _, status = os.waitpid(process.pid, os.WUNTRACED)
+    assert os.WIFSTOPPED(status), "the driver ended before a trial was half through"
     workers = workers_of(process.pid)
     process.send_signal(signal.SIGKILL)
     process.wait()
     wait_until(lambda: not any(alive(pid) for pid in workers), "the orphaned workers to end")
-    stored = epochs_stored(storage)
-    assert 60 <= stored < 160
+    assert 20 <= len(read_epochs(storage)) < 160
     assert "running" in set(read_trials(storage).status)
     assert exact_rows(read_epochs(storage)).items() <= quiet.items()
 
@@ -126,54 +126,51 @@ def test_a_study_whose_driver_is_killed_resumes_to_the_rows_of_a_quiet_run(drive
 
 
 @contextmanager
-def meanwhile(act):
-    """Calls a function every few milliseconds beside the block, until it returns True or the block ends."""
-    over = threading.Event()
+def one_worker_killed(event, when):
+    """Kills the worker that reports, once, when an event of a trial fulfils a condition; gives its process id."""
+    killed, handle = [], getattr(ProgressCallback, event)
 
-    def loop():
-        while not act() and not over.wait(0.02):
-            pass
+    def handle_and_kill(self, iteration, trials, trial, **info):
+        handle(self, iteration, trials, trial, **info)
+        result = info.get("result", trial.last_result)
+        if not killed and when(result):
+            killed.append(result["pid"])
+            os.kill(killed[0], signal.SIGKILL)
 
-    thread = threading.Thread(target=loop, daemon=True)
-    thread.start()
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ProgressCallback, event, handle_and_kill)
         yield
-    finally:
-        over.set()
-        thread.join()
+    assert killed, "the study ended before a worker could be killed"
 
 
-@contextmanager
-def one_worker_killed(folder, epochs):
-    """Kills one worker of this process once a study has stored so many epochs; gives the killed process ids."""
-    killed, storage = [], Storage(folder).child("killed")
-
-    def kill_one():
-        if epochs_stored(storage) >= epochs:
-            for pid in workers_of(os.getpid())[:1]:
-                os.kill(pid, signal.SIGKILL)
-                killed.append(pid)
-        return bool(killed)
-
-    with meanwhile(kill_one):
-        yield killed
+def training_beyond(epochs):
+    return lambda result: result["status"] == "running" and result["epoch"] >= epochs
 
 
 def test_a_trial_whose_worker_is_killed_goes_on_from_its_last_state(driver, quiet, tmp_path, ray_cluster):
-    with one_worker_killed(tmp_path, epochs=40) as killed:
+    with one_worker_killed("on_trial_result", training_beyond(10)):
         results = driver[1].study().run(tmp_path, save_every=0.0)
-    assert killed, "the study ended before a worker could be killed"
     assert (results.trials.status == "completed").all()
     assert exact_rows(results.epochs) == quiet
+
+
+def test_a_worker_that_dies_between_two_trials_costs_neither(driver, quiet, tmp_path, ray_cluster):
+    seen = []
+    with one_worker_killed("on_trial_complete", when=bool):
+        results = driver[1].study().run(tmp_path, max_concurrent=1, max_failures=1, on_progress=seen.append)
+    assert (results.trials.status == "completed").all()
+    assert exact_rows(results.epochs) == quiet
+    assert seen[-1].states == {"completed": 4, "running": 0, "waiting": 0}
+    assert seen[-1].epochs == results.trials.epochs_trained.sum()
 
 
 def test_when_the_owner_of_a_shared_prefix_dies_for_good_the_others_end_and_it_can_be_run_again(
     driver, quiet, tmp_path, ray_cluster
 ):
-    with one_worker_killed(tmp_path, epochs=2):
+    with one_worker_killed("on_trial_result", training_beyond(1)):
         results = driver[1].study().run(tmp_path, save_every=0.0, max_failures=0)
     (failed,) = results.trials[results.trials.status == "failed"].itertuples()
-    assert failed.reason
+    assert "worker process has died" in failed.reason
     assert sorted(results.trials.status) == ["completed"] * 3 + ["failed"]
     rows = exact_rows(results.epochs)
     assert rows.items() <= quiet.items()

@@ -98,6 +98,9 @@ def test_only_a_scheduler_that_decides_and_does_not_remember_needs_ended_trials_
     assert must_replay(make_scheduler(name, epochs=10)) is replays
 
 
-def test_a_scheduler_of_ray_is_used_as_it_is():
+def test_of_a_scheduler_of_ray_a_copy_is_used_as_it_is():
     own = ASHAScheduler(time_attr="epoch", max_t=7)
-    assert make_scheduler(own, epochs=10) is own
+    copied = make_scheduler(own, epochs=10)
+    assert type(copied) is ASHAScheduler
+    assert copied._max_t == 7
+    assert copied is not own, "what one run has taught it must not meet the next"

@@ -107,7 +107,22 @@ def prepared(task: TaskSpec, folder: Storage, options: RunOptions) -> Iterator[i
         yield min(slots, options.max_concurrent or slots)
 
 
-def fit(search: Search, on_progress: Callable[[Progress], None] | None) -> None:
+@dataclass(frozen=True)
+class Fitted:
+    """How a search went.
+
+    Attributes:
+        progress: The last snapshot.
+        dropped: Whether Ray gave up trials that were to be started again; see `ProgressCallback`.
+        out_of_time: Whether the time budget ended it.
+    """
+
+    progress: Progress
+    dropped: bool
+    out_of_time: bool
+
+
+def fit(search: Search, on_progress: Callable[[Progress], None] | None) -> Fitted:
     """Run a search to its end.
 
     Raises:
@@ -145,13 +160,15 @@ def fit(search: Search, on_progress: Callable[[Progress], None] | None) -> None:
         ).fit()
     _write_driver_rows(job, search.folder, callback)
     search.states.settle(ended=not switch.stop_all())
+    progress = callback.snapshot()
     if on_progress is not None:
-        on_progress(callback.snapshot())
+        on_progress(progress)
     mistake = switch.mistake or search.source.mistake
     if mistake is not None:
         raise mistake
     if switch.interrupted:
         raise StudyInterrupted(f"study {job.study!r} was interrupted; what is stored in {search.folder} can be resumed")
+    return Fitted(progress, bool(callback.dropped), switch.out_of_time)
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from ray.tune import Callback
@@ -66,6 +67,9 @@ class ProgressCallback(Callback):
     Attributes:
         progress: What is known so far.
         ended_here: Config, status and reason of the trials whose end only the driver knows: pruned and failed ones.
+        dropped: Failed trials that Ray gave up although it had just decided to start them again. It counts the death of
+            a worker twice when it finds the worker dead while handing it the next trial, and the second count meets a
+            trial that waits, which to Ray is beyond recovery.
     """
 
     def __init__(
@@ -83,9 +87,12 @@ class ProgressCallback(Callback):
         self._problems: Counter[str] = Counter()
         self._epochs: dict[str, int] = {}
         self.ended_here: dict[str, tuple[dict[str, Any], str, str]] = {}
+        self.dropped: set[str] = set()
+        self._recovered: dict[str, int] = {}
         self._metric, self._mode = metric, mode
         self._switch, self._on_progress = switch, on_progress
         self._began = self._shown = time.monotonic()
+        self._elapsed_before = start.elapsed
         self._first_report: tuple[float, int] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -101,7 +108,7 @@ class ProgressCallback(Callback):
             self._switch.mistake = kind(result["reason"])
             return
         if self._first_report is None and result["epochs_now"]:
-            self._first_report = time.monotonic(), result["epochs_now"]
+            self._first_report = time.monotonic(), self.progress.epochs + result["epochs_now"]
         name = trial_name(trial)
         gone = max(0, result["epoch"] - self._epochs.get(name, 0))
         self._epochs[name] = max(result["epoch"], self._epochs.get(name, 0))
@@ -138,10 +145,16 @@ class ProgressCallback(Callback):
         if status == "completed":
             self._note_best(trial_name(trial), float(result[self._metric]))
 
+    def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """Note at which event Ray decided to start a trial again."""
+        self._recovered[trial_name(trial)] = iteration
+
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """Keep why a trial failed after its last retry."""
-        lines = [line for line in str(trial.get_error() or "unknown error").splitlines() if line.strip()]
-        self.ended_here[trial_name(trial)] = (dict(trial.config), "failed", lines[-1].strip())
+        """Keep why a trial failed after its last retry, or that the event that fails it was to start it again."""
+        name = trial_name(trial)
+        if self._recovered.get(name) == iteration:
+            self.dropped.add(name)
+        self.ended_here[name] = (dict(trial.config), "failed", _why_failed(trial))
         self._count("failed", (trial.last_result or {}).get("epochs_ahead", 0))
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
@@ -162,7 +175,7 @@ class ProgressCallback(Callback):
             self.progress,
             states=states,
             epochs_left=max(0, self.progress.epochs_left),
-            elapsed=now - self._began,
+            elapsed=self._elapsed_before + now - self._began,
             epochs_per_second=self._rate(now),
             notes=self.notes,
         )
@@ -182,6 +195,14 @@ class ProgressCallback(Callback):
         best = self.progress.best
         if best is None or (value > best if self._mode == "max" else value < best):
             self.progress = replace(self.progress, best=value, best_trial=name)
+
+
+def _why_failed(trial: Any) -> str:
+    """The last line of the error; Ray brings its file to where `get_error` looks only later."""
+    path = trial.error_file
+    text = Path(path).read_text() if path and Path(path).exists() else trial.get_error()
+    lines = [line for line in str(text or "unknown error").splitlines() if line.strip()]
+    return lines[-1].strip()
 
 
 def trial_name(trial: Any) -> str:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tune_regimes.errors import UsageError
@@ -40,8 +41,29 @@ def run_study(
         with prepared(study.task, folder, options) as concurrent:
             if not folder.exists(FILE):
                 write_spec(folder, with_circumstances(study.spec()) | {"resources": options.resources})
-            fit(_search(study, folder, options, stored, concurrent), on_progress)
+            _fit_all(study, folder, options, stored, concurrent, on_progress)
     return Results.load(folder.uri)
+
+
+def _fit_all(
+    study: "Study",
+    folder: Storage,
+    options: RunOptions,
+    stored: StoredTrials,
+    concurrent: int,
+    on_progress: Callable[[Progress], None] | None,
+) -> None:
+    """Run a study to its end, and again, from what is stored, while Ray drops trials that were to be started again."""
+    gone = Progress(trials=study.trials)
+    for again in range(options.max_failures + 1):
+        search = _search(study, folder, options, stored if again == 0 else stored_trials(study, folder), concurrent)
+        start = replace(search.start, epochs=gone.epochs, epochs_inherited=gone.epochs_inherited, elapsed=gone.elapsed)
+        fitted = fit(replace(search, start=start), on_progress)
+        gone = fitted.progress
+        if not fitted.dropped or fitted.out_of_time:
+            return
+        if options.time_budget is not None:
+            options = replace(options, time_budget=max(options.time_budget - (gone.elapsed - start.elapsed), 1e-3))
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """Schedulers by name, set up for this platform's time attribute, ``epoch``."""
 
+import copy
 from typing import Any
 
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, HyperBandScheduler, TrialScheduler
@@ -11,7 +12,7 @@ SCHEDULERS = ("fifo", "asha", "regime_asha", "hyperband")
 
 
 def make_scheduler(scheduler: str | TrialScheduler, *, epochs: int) -> TrialScheduler:
-    """A Ray scheduler from its name; an instance is passed through, of `RegimeASHA` a fresh copy.
+    """A Ray scheduler from its name, or a copy of an instance, so that a study can be run again.
 
     Args:
         scheduler: ``"fifo"``, ``"asha"``, ``"regime_asha"``, ``"hyperband"`` or a scheduler of Ray's.
@@ -24,7 +25,7 @@ def make_scheduler(scheduler: str | TrialScheduler, *, epochs: int) -> TrialSche
     if isinstance(scheduler, RegimeASHA):
         return scheduler.fresh()
     if isinstance(scheduler, TrialScheduler):
-        return scheduler
+        return copy.deepcopy(scheduler)
     if scheduler == "fifo":
         return FIFOScheduler()  # type: ignore[no-untyped-call]
     if scheduler == "asha":
