@@ -24,7 +24,7 @@ import tune_regimes as tr
 from ray import tune
 from tune_regimes.search.progress import ProgressCallback
 
-EPOCHS = 40
+EPOCHS = 20
 
 def schedule(config):
     large, small = tr.Phase(lr=0.1), tr.Phase(lr=tr.Ramp("cosine", 0.05, 0.0), momentum=0.9, momentum_rule="keep")
@@ -33,10 +33,10 @@ def schedule(config):
 def study():
     options = {"train_size": 200, "test_size": 100, "batch_size": 25, "width": 0.5, "dropout": 0.2, "augment": True}
     task = tr.task("digits/simple_cnn", **options)
-    return tr.Study(name="killed", task=task, schedule=schedule, space={"at": tune.grid_search([10, 30])}, seeds=2)
+    return tr.Study(name="killed", task=task, schedule=schedule, space={"at": tune.grid_search([5, 15])}, seeds=2)
 
 def stop_in_the_middle(self, iteration, trials, trial, result, **info):
-    if result["status"] == "running" and result["epoch"] >= 20:
+    if result["status"] == "running" and result["epoch"] >= 10:
         os.kill(os.getpid(), signal.SIGSTOP)
 
 if __name__ == "__main__":
@@ -115,14 +115,14 @@ def test_a_study_whose_driver_is_killed_resumes_to_the_rows_of_a_quiet_run(drive
     process.send_signal(signal.SIGKILL)
     process.wait()
     wait_until(lambda: not any(alive(pid) for pid in workers), "the orphaned workers to end")
-    assert 20 <= len(read_epochs(storage)) < 160
+    assert 10 <= len(read_epochs(storage)) < 80
     assert "running" in set(read_trials(storage).status)
     assert exact_rows(read_epochs(storage)).items() <= quiet.items()
 
     results = module.study().resume(tmp_path, max_concurrent=1)
     assert (results.trials.status == "completed").all()
     assert exact_rows(results.epochs) == quiet
-    assert sorted(results.epochs.groupby("trial_id").size()) == [40] * 4
+    assert sorted(results.epochs.groupby("trial_id").size()) == [20] * 4
 
 
 @contextmanager
@@ -148,7 +148,7 @@ def training_beyond(epochs):
 
 
 def test_a_trial_whose_worker_is_killed_goes_on_from_its_last_state(driver, quiet, tmp_path, ray_cluster):
-    with one_worker_killed("on_trial_result", training_beyond(10)):
+    with one_worker_killed("on_trial_result", training_beyond(5)):
         results = driver[1].study().run(tmp_path, save_every=0.0)
     assert (results.trials.status == "completed").all()
     assert exact_rows(results.epochs) == quiet
@@ -175,7 +175,7 @@ def test_when_the_owner_of_a_shared_prefix_dies_for_good_the_others_end_and_it_c
     rows = exact_rows(results.epochs)
     assert rows.items() <= quiet.items()
     own = [trial for trial, _ in rows if trial == failed.trial_id]
-    assert len(rows) == 3 * 40 + len(own)
+    assert len(rows) == 3 * 20 + len(own)
     assert len(own) == (0 if pd.isna(failed.epochs) else failed.epochs)
     again = driver[1].study().resume(tmp_path, max_concurrent=1)
     assert (again.trials.status == "completed").all()
