@@ -41,29 +41,21 @@ def run_study(
         with prepared(study.task, folder, options) as concurrent:
             if not folder.exists(FILE):
                 write_spec(folder, with_circumstances(study.spec()) | {"resources": options.resources})
-            _fit_all(study, folder, options, stored, concurrent, on_progress)
+            gone = Progress(trials=study.trials)
+            # Ray may drop trials that were to be started again: then once more, from what is stored by now.
+            for _ in range(options.max_failures + 1):
+                fitted = fit(_search(study, folder, _in_time(options, gone), stored, concurrent, gone), on_progress)
+                if not fitted.dropped or fitted.out_of_time:
+                    break
+                gone, stored = fitted.progress, stored_trials(study, folder)
     return Results.load(folder.uri)
 
 
-def _fit_all(
-    study: "Study",
-    folder: Storage,
-    options: RunOptions,
-    stored: StoredTrials,
-    concurrent: int,
-    on_progress: Callable[[Progress], None] | None,
-) -> None:
-    """Run a study to its end, and again, from what is stored, while Ray drops trials that were to be started again."""
-    gone = Progress(trials=study.trials)
-    for again in range(options.max_failures + 1):
-        search = _search(study, folder, options, stored if again == 0 else stored_trials(study, folder), concurrent)
-        start = replace(search.start, epochs=gone.epochs, epochs_inherited=gone.epochs_inherited, elapsed=gone.elapsed)
-        fitted = fit(replace(search, start=start), on_progress)
-        gone = fitted.progress
-        if not fitted.dropped or fitted.out_of_time:
-            return
-        if options.time_budget is not None:
-            options = replace(options, time_budget=max(options.time_budget - (gone.elapsed - start.elapsed), 1e-3))
+def _in_time(options: RunOptions, gone: Progress) -> RunOptions:
+    """The options with what is left of the time budget."""
+    if options.time_budget is None:
+        return options
+    return replace(options, time_budget=max(options.time_budget - gone.elapsed, 1e-3))
 
 
 @contextlib.contextmanager
@@ -93,7 +85,9 @@ def stored_trials(study: "Study", folder: Storage) -> StoredTrials:
     return {row["trial_id"]: row for row in rows if not is_fork(row)}
 
 
-def _search(study: "Study", folder: Storage, options: RunOptions, stored: StoredTrials, concurrent: int) -> Search:
+def _search(
+    study: "Study", folder: Storage, options: RunOptions, stored: StoredTrials, concurrent: int, gone: Progress
+) -> Search:
     scheduler = make_scheduler(study.scheduler, epochs=max(study.lengths))
     replay = must_replay(scheduler)
     if isinstance(scheduler, RegimeASHA):
@@ -135,7 +129,7 @@ def _search(study: "Study", folder: Storage, options: RunOptions, stored: Stored
         scheduler=scheduler,
         trials=study.trials,
         concurrent=None if counts_paused(scheduler) else concurrent,
-        start=_start(study, {} if replay else stored),
+        start=_start(study, {} if replay else stored, gone),
         notes=tuple(states.notes()),
         callbacks=(PauseCallback(searcher),) if replay else (),
     )
@@ -159,8 +153,8 @@ def keep_every(study: "Study", options: RunOptions) -> int:
     return max(1, max(study.lengths) // 10) if study.unforeseen else 0
 
 
-def _start(study: "Study", stored: StoredTrials) -> Progress:
-    """The progress with which this run begins: what earlier runs ended counts as ended."""
+def _start(study: "Study", stored: StoredTrials, gone: Progress) -> Progress:
+    """The progress to begin with: what has ended before counts as ended, and what this run has trained is kept."""
     ended = [row for row in stored.values() if row["status"] in ENDED]
     states: dict[str, int] = {}
     for row in ended:
@@ -171,6 +165,9 @@ def _start(study: "Study", stored: StoredTrials) -> Progress:
     return Progress(
         trials=study.trials,
         states=states,
+        epochs=gone.epochs,
+        epochs_inherited=gone.epochs_inherited,
+        elapsed=gone.elapsed,
         epochs_left=int(mean_length * (study.trials - len(ended))),
         best=None if best is None else best[f"final_{study.metric}"],
         best_trial=None if best is None else best["trial_id"],
