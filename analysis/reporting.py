@@ -34,7 +34,7 @@ def analyse(results: "Results", others: "Sequence[Results]" = ()) -> Report:
     """
     if results.trials.empty:
         raise StudyError(f"a report needs trials; {results.storage} holds none yet: run or resume the study first")
-    paper, _, name = str((results.spec.get("origin") or {}).get("study", "")).partition(".")
+    paper, name = _origin(results)
     if paper in PAPERS and name in (module := import_module(f"analysis.{paper}.reports")).STUDIES:
         found: Report = module.analyse(results, others)
         return found
@@ -77,6 +77,21 @@ def report(
 def searched(results: "Results") -> "Results":
     """What the space gave, without forked trials: claims and figures about the space are about these."""
     return results.without_forks() if len(results.forks) else results
+
+
+def short_name(results: "Results") -> str:
+    """The name of a study of the catalogue without its paper."""
+    return _origin(results)[1]
+
+
+def _origin(results: "Results") -> tuple[str, str]:
+    paper, _, name = str((results.spec.get("origin") or {}).get("study", "")).partition(".")
+    return paper, name
+
+
+def task_name(results: "Results") -> str:
+    """The name of the task that a study trains, ``"this task"`` where its specification has none."""
+    return str((results.spec.get("task") or {}).get("name", "this task"))
 
 
 def best_plates(results: "Results") -> tuple[Plate, ...]:

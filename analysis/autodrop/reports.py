@@ -13,7 +13,7 @@ from analysis.autodrop.autodrop_tables import printed_factor, printed_robustness
 from analysis.document import Plate, Report
 from analysis.figures.angular_velocity import loss_and_velocity, saturation_by_lr
 from analysis.figures.automatic_drops import courses, final_errors
-from analysis.reporting import best_plates, searched, stage_plate
+from analysis.reporting import best_plates, searched, stage_plate, task_name
 
 if TYPE_CHECKING:
     from tune_regimes.results import Results
@@ -57,7 +57,7 @@ def analyse_table(results: "Results", others: "Sequence[Results]" = ()) -> Repor
     tables = own.trials, own.epochs
     every = [own, *(searched(other) for other in others)]
     verdicts = (
-        *automatic_drops.table_claims({_task(each): (each.trials, each.epochs) for each in every}),
+        *automatic_drops.table_claims({task_name(each): (each.trials, each.epochs) for each in every}),
         printed_factor(),
         automatic_drops.earlier(*tables),
         automatic_drops.complete_records(own.epochs),
@@ -70,7 +70,7 @@ def analyse_imagenet(results: "Results", others: "Sequence[Results]" = ()) -> Re
     """P1-21 and P1-25, with the last row of Table 1 and Fig. 12."""
     own = searched(results)
     verdicts = (
-        automatic_drops.imagenet_claim(own.trials, _task(results)),
+        automatic_drops.imagenet_claim(own.trials, task_name(results)),
         automatic_drops.complete_records(own.epochs),
     )
     drawn = (_courses(own), _ends(own, "Table 1", "bars"), *best_plates(results), stage_plate(results))
@@ -112,10 +112,6 @@ def _sections(own: "Results") -> Mapping[str, Sequence[str]]:
         "Final test errors, mean and standard deviation over seeds": automatic_drops.error_lines(own.trials),
         "Drops of the learning rate, seed by seed": automatic_drops.drop_lines(own.trials, own.epochs),
     }
-
-
-def _task(results: "Results") -> str:
-    return str((results.spec.get("task") or {}).get("name", "this task"))
 
 
 STUDIES: Mapping[str, Callable[..., Report]] = {

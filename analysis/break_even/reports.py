@@ -13,7 +13,7 @@ from analysis.break_even.curvature_runs import HESSIAN, LARGEST, RATIO, SCALE, S
 from analysis.document import Plate, Report
 from analysis.figures.curvature import ACCURACIES, curvature_courses, maxima_by_setting
 from analysis.figures.early_phase import growth, prediction_maps, single_against_batches, spectra_figure
-from analysis.reporting import best_plates, searched, stage_plate
+from analysis.reporting import best_plates, searched, short_name, stage_plate, task_name
 from analysis.verdicts import Verdict
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def analyse(results: "Results", others: "Sequence[Results]" = ()) -> Report:
         others: What it is compared with: for ``batch_norm`` the study ``no_batch_norm``, for ``batch_norm_<size>``
             those of the other batch sizes, for ``single_example`` the study ``mini_batch``, and the other way round.
     """
-    return STUDIES[_short(results)](results, others)
+    return STUDIES[short_name(results)](results, others)
 
 
 def analyse_lr(results: "Results", others: "Sequence[Results]" = ()) -> Report:
@@ -97,7 +97,7 @@ def analyse_early(results: "Results", others: "Sequence[Results]" = ()) -> Repor
 def analyse_batch_norm(results: "Results", others: "Sequence[Results]" = ()) -> Report:
     """P3-14 and P3-15, with Fig. 7."""
     own = _tables(results)
-    plain = next((_tables(each) for each in others if "_bn" not in _task(each)), None)
+    plain = next((_tables(each) for each in others if "_bn" not in task_name(each)), None)
     shown = (LARGEST, RATIO, SPAN, SCALE, HESSIAN, "train_accuracy")
     plates = [Plate("courses", curvature_courses(*own, shown), f"With BatchNorm (Fig. 7). {SMOOTHED}")]
     if plain is not None:
@@ -118,7 +118,7 @@ def analyse_batch_norm_batch(results: "Results", others: "Sequence[Results]" = (
 
 def analyse_single_example(results: "Results", others: "Sequence[Results]" = ()) -> Report:
     """P3-17, with Fig. 9."""
-    by_study = {_short(each): each for each in (results, *others)}
+    by_study = {short_name(each): each for each in (results, *others)}
     single, batches = (by_study.get(name) for name in ("single_example", "mini_batch"))
     nothing = tuple(table.iloc[:0] for table in _tables(results))
     pairs = single_examples.paired(
@@ -193,14 +193,6 @@ def _lines(results: "Results") -> list[str]:
 def _tables(results: "Results") -> "tuple[pd.DataFrame, pd.DataFrame]":
     own = searched(results)
     return own.trials, own.epochs
-
-
-def _short(results: "Results") -> str:
-    return str(results.spec["origin"]["study"]).partition(".")[2]
-
-
-def _task(results: "Results") -> str:
-    return str((results.spec.get("task") or {}).get("name", ""))
 
 
 def _batch_size(results: "Results") -> int:

@@ -23,6 +23,7 @@ from analysis.intrinsic_lr.predictions import (
     read_predictions,
     same_predictions,
 )
+from analysis.reporting import task_name
 from analysis.verdicts import Verdict
 
 if TYPE_CHECKING:
@@ -91,6 +92,5 @@ def _random(results: "Results") -> bool:
 
 
 def _but_for_the_start(results: "Results") -> tuple[str, dict[str, Any]]:
-    name = str((results.spec.get("task") or {}).get("name", ""))
     apart = ("init_seed", "data", "download")
-    return name, {option: value for option, value in _options(results).items() if option not in apart}
+    return task_name(results), {option: value for option, value in _options(results).items() if option not in apart}

@@ -26,7 +26,7 @@ from analysis.intrinsic_lr import (
     small_lr,
 )
 from analysis.intrinsic_lr.effective_lr import courses, stretches
-from analysis.reporting import best_plates, searched, stage_plate
+from analysis.reporting import best_plates, searched, short_name, stage_plate, task_name
 from analysis.verdicts import Verdict
 
 if TYPE_CHECKING:
@@ -48,14 +48,14 @@ def analyse(results: "Results", others: "Sequence[Results]" = ()) -> Report:
         others: The same study on other tasks (P4-34, P4-35); of an initialisation, the studies of the others (P4-30c);
             of one start, the study of random starts (P4-31).
     """
-    return STUDIES[_short(results)](results, others)
+    return STUDIES[short_name(results)](results, others)
 
 
 def analyse_equilibrium(results: "Results", others: "Sequence[Results]" = ()) -> Report:
     """P4-09, P4-01, P4-34 and P4-35, with Fig. 1 (12, 13)."""
     own = searched(results)
     verdicts = equilibrium.claims(own.trials, own.epochs)
-    by_task = {_task(each): _history(searched(each)) for each in (results, *others)}
+    by_task = {task_name(each): _history(searched(each)) for each in (results, *others)}
     figure = _courses(own, equilibrium.BY, TABLE_1)
     plate = Plate("courses", figure, f"The five schedules of Table 1 (Fig. 1). {BANDS}")
     return _report(results, (*verdicts, *equilibrium.on_other_tasks(by_task)), plate)
@@ -159,7 +159,7 @@ def analyse_levels(results: "Results", others: "Sequence[Results]" = ()) -> Repo
 def analyse_initialisation(results: "Results", others: "Sequence[Results]" = ()) -> Report:
     """P4-30, with one column of Fig. 8."""
     own = searched(results)
-    trials = {_short(each): searched(each).trials for each in (results, *others)}
+    trials = {short_name(each): searched(each).trials for each in (results, *others)}
     rows = courses(own.trials, own.epochs)
     decays = rows["config.weight_decay"].map("{:g}".format).astype(str)
     rows["arm"] = rows["config.start"].astype(str) + " start, weight decay " + decays
@@ -211,14 +211,6 @@ def _report(results: "Results", verdicts: Sequence[Verdict], *plates: Plate) -> 
 
 def _history(results: "Results") -> Verdict:
     return next(v for v in equilibrium.claims(results.trials, results.epochs) if v.claim == "P4-01")
-
-
-def _task(results: "Results") -> str:
-    return str((results.spec.get("task") or {}).get("name", "this task"))
-
-
-def _short(results: "Results") -> str:
-    return str(results.spec["origin"]["study"]).partition(".")[2]
 
 
 STUDIES: Mapping[str, Callable[..., Report]] = {

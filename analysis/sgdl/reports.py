@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from analysis.document import Plate, Report
 from analysis.figures.large_steps import errors_by_lr, optimizer_courses, sweep_courses, sweep_errors_by_lr
-from analysis.reporting import best_plates, searched, stage_plate
+from analysis.reporting import best_plates, searched, stage_plate, task_name
 from analysis.sgdl import imagenet32, large_steps
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def analyse_optimizers(results: "Results") -> Report:
     )
     drawn = (*plates, *best_plates(results), stage_plate(results))
     sections = {"Final test errors by optimizer": large_steps.error_lines(large_steps.errors(own.trials))}
-    return Report(results, large_steps.claims(own.trials, _task(results)), drawn, sections)
+    return Report(results, large_steps.claims(own.trials, task_name(results)), drawn, sections)
 
 
 def analyse_imagenet32(results: "Results") -> Report:
@@ -78,11 +78,7 @@ def analyse_imagenet32(results: "Results") -> Report:
     )
     drawn = (courses, *best_plates(results), stage_plate(results))
     sections = {"Lowest test errors by optimizer, mean over seeds": imagenet32.error_lines(own.trials)}
-    return Report(results, imagenet32.claims(own.trials, _task(results)), drawn, sections)
-
-
-def _task(results: "Results") -> str:
-    return str((results.spec.get("task") or {}).get("name", ""))
+    return Report(results, imagenet32.claims(own.trials, task_name(results)), drawn, sections)
 
 
 STUDIES: Mapping[str, Callable[..., Report]] = {

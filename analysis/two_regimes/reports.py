@@ -13,7 +13,7 @@ from analysis.figures.lr_momentum import accuracy_by_lr, best_loss_curves, locat
 from analysis.figures.momentum_regimes import loss_courses, momentum_courses
 from analysis.figures.transition_epoch import accuracy_by_transition_epoch, accuracy_distributions
 from analysis.regimes import regime_lines
-from analysis.reporting import best_plates, searched, stage_plate
+from analysis.reporting import best_plates, searched, stage_plate, task_name
 from analysis.tables import seed_distance
 from analysis.two_regimes import gradient_descent, momentum_regimes
 from analysis.two_regimes.lr_momentum import (
@@ -154,9 +154,11 @@ def sweep_verdicts(results: "Results", others: "Sequence[Results]" = ()) -> tupl
     """The verdicts on P0-13 to P0-17."""
     trials, epochs = results.trials, results.epochs
     table, curves, yardstick = sweep_table(trials, epochs), sound_sweeps(trials, epochs), seed_distance(trials, epochs)
-    by_task = {_task(each): same_best_step_size(sweep_table(each.trials, each.epochs)) for each in (results, *others)}
+    by_task = {
+        task_name(each): same_best_step_size(sweep_table(each.trials, each.epochs)) for each in (results, *others)
+    }
     return (
-        by_task[_task(results)],
+        by_task[task_name(results)],
         best_curves_alike(table, curves, yardstick),
         on_architectures(by_task),
         linear_matches(curves, yardstick),
@@ -164,10 +166,6 @@ def sweep_verdicts(results: "Results", others: "Sequence[Results]" = ()) -> tupl
             sound_sweeps(trials, epochs, MATCHED_EPOCHS), _constants(PAPER)[2], _baseline(results), yardstick
         ),
     )
-
-
-def _task(results: "Results") -> str:
-    return str((results.spec.get("task") or {}).get("name", "this task"))
 
 
 def _baseline(results: "Results") -> tuple[float, float]:
