@@ -19,7 +19,7 @@ from tune_regimes.tasks.datasets.arrays import Arrays, Images, Labels, check_cla
 from tune_regimes.tasks.datasets.files import Stamp, stamps
 from tune_regimes.tasks.registry import DatasetInfo
 
-_BATCH = re.compile(r"train_data_batch_(\d+)\.npz")
+_BATCH = re.compile(r"train_data_batch_([1-9]\d*)\.npz")
 
 
 @dataclass(frozen=True)
@@ -57,17 +57,14 @@ class NpzFiles:
         return Arrays(images, labels[rows])
 
     def _paths(self, split: str) -> list[Path]:
-        if split == "test":
-            paths = [stamp.path for stamp in self.files if stamp.path.name == "val_data.npz"]
-            wanted = "val_data.npz"
-        else:
-            numbered = {int(match[1]): s.path for s in self.files if (match := _BATCH.fullmatch(s.path.name))}
-            paths = [numbered[number] for number in sorted(numbered)]
-            missing = sorted(set(range(1, max(numbered, default=1) + 1)) - set(numbered))
-            wanted = ", ".join(f"train_data_batch_{number}.npz" for number in missing)
-        if not paths or (split == "train" and wanted):
-            raise DataError(f"data folder {self.folder} is incomplete, it lacks {wanted}; add the {split} split")
-        return paths
+        found = {stamp.path.name: stamp.path for stamp in self.files}
+        numbers = [int(match[1]) for name in found if (match := _BATCH.fullmatch(name))]
+        batches = [f"train_data_batch_{number}.npz" for number in range(1, max(numbers, default=1) + 1)]
+        wanted = ["val_data.npz"] if split == "test" else batches
+        missing = ", ".join(name for name in wanted if name not in found)
+        if missing:
+            raise DataError(f"data folder {self.folder} is incomplete, it lacks {missing}; add the {split} split")
+        return [found[name] for name in wanted]
 
     def _labels(self, path: Path) -> Labels:
         labels = _read(path, "labels")
