@@ -64,6 +64,13 @@ def test_runs_that_diverged_or_learned_nothing_are_left_out_and_counted(curved: 
     assert verdict.note
 
 
+def test_a_run_that_blew_up_at_first_and_answers_at_chance_did_not_learn(curved: Callable) -> None:
+    trials, epochs = curved(LRS, stuck=lambda config: config["lr"] == 0.3)
+    largest = epochs["trial_id"].isin(trials.loc[trials["config.lr"] == 0.3, "trial_id"])
+    epochs.loc[largest & (epochs["epoch"] == 1), "train_loss"] = 1e32
+    assert set(describe_runs(trials, epochs)["arm"]) == {0.1, 0.03}
+
+
 def test_a_null_look_is_left_out_of_the_maximum(curved: Callable) -> None:
     trials, epochs = curved(LRS[:1], seeds=1, noise=0.0)
     whole = describe_runs(trials, epochs)
