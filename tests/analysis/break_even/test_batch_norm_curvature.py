@@ -73,7 +73,8 @@ def test_batch_sizes_are_judged_as_one_study_with_its_exception(curved: Callable
     assert both[0]["trial_id"].is_unique
     verdicts = judge(batch_claims(*both))
     assert {claim: verdict.verdict for claim, verdict in verdicts.items()} == dict.fromkeys(verdicts, "holds")
-    assert verdicts["P3-26"].n["values"] == 4
+    assert verdicts["P3-26"].n == {"runs": 12, "values": 4, "seeds": 3}
+    assert verdicts["P3-26b"].n == {"runs": 9, "values": 3, "seeds": 3}, "the exception is not a run without learning"
     contrary = of_batches(curved, at_10=1.0, powers={LARGEST: 1.0, RATIO: -0.5, SPAN: 0.5})
     epochs_at_10 = contrary[0][2]
     epochs_at_10[[RATIO, SPAN]] *= 3.0
