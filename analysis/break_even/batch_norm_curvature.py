@@ -138,12 +138,12 @@ def together(studies: Sequence[tuple[int, pd.DataFrame, pd.DataFrame]]) -> Table
 def batch_claims(trials: pd.DataFrame, epochs: pd.DataFrame) -> tuple[Verdict, ...]:
     """The verdicts on P3-26, of :func:`together`'s tables."""
     runs = describe_runs(trials, epochs)
-    usual, without = runs[runs["arm"] > EXCEPTION], trials[trials["config.batch_size"] > EXCEPTION]
+    usual, of_usual = runs[runs["arm"] > EXCEPTION], trials[trials["config.batch_size"] > EXCEPTION]
     missing = f"{NO_OTHER.format('batch_norm_<batch size>')} for each batch size" if runs["arm"].nunique() < 2 else ""
     ordering = [
         ordered("P3-26", f"max {SHORT[LARGEST]}", runs, LARGEST, "batch_size", trials, missing),
         ordered(
-            "P3-26b", f"max {SHORT[RATIO]} above batch size {EXCEPTION}", usual, RATIO, "batch_size", without, missing
+            "P3-26b", f"max {SHORT[RATIO]} above batch size {EXCEPTION}", usual, RATIO, "batch_size", of_usual, missing
         ),
     ]
     return (*ordering, exception(runs))

@@ -127,7 +127,7 @@ def test_a_study_whose_driver_is_killed_resumes_to_the_rows_of_a_quiet_run(drive
 
 @contextmanager
 def one_worker_killed(event, when):
-    """Kills the worker that reports, once, when an event of a trial fulfils a condition; gives its process id."""
+    """Kills the worker of a trial, once, at the first event of this name whose result fulfils a condition."""
     killed, handle = [], getattr(ProgressCallback, event)
 
     def handle_and_kill(self, iteration, trials, trial, **info):
