@@ -1,9 +1,9 @@
 """What each run of a ``break_even`` study says: the maxima of curvature along it, and where it reaches them.
 
 A run counts where it completed and learned: the conjectures are about learning rates and batch sizes that converge. It
-did not learn where its last training loss is not below 90 % of the first, its own or that of the smallest step size: a
-run that blows up in its first epoch and answers at chance ever after has come down from its own. A measurement that
-failed is null and is left out of a maximum. Maxima are of single looks; only the figures are smoothed.
+did not learn where its last training loss is not below 90 % of the first, its own or the largest of the runs with the
+smallest step size: a run that blows up in its first epoch and answers at chance ever after has come down from its own.
+A measurement that failed is null and is left out of a maximum. Maxima are of single looks; only figures are smoothed.
 
 Source: Jastrzebski et al., 2020, Secs. 3 and 4.2.
 """
@@ -74,7 +74,7 @@ def _learned(rows: pd.DataFrame) -> pd.Index:
     """The trials that learned, of rows in order."""
     begun = rows.groupby("trial_id")[["lr", "momentum", "train_loss"]].first()
     step_size = begun["lr"] / (1.0 - begun["momentum"])
-    calm = begun.loc[step_size == step_size.min(), "train_loss"].mean()
+    calm = begun.loc[step_size == step_size.min(), "train_loss"].max()
     last = rows.groupby("trial_id")["train_loss"].last()
     return last.index[last < LEARNED * begun["train_loss"].clip(upper=calm)]
 
