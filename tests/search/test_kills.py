@@ -35,8 +35,9 @@ def study():
     task = tr.task("digits/simple_cnn", **options)
     return tr.Study(name="killed", task=task, schedule=schedule, space={"at": tune.grid_search([5, 15])}, seeds=2)
 
+# Reports gather epochs, but the one after which the others part is always reported.
 def stop_in_the_middle(self, iteration, trials, trial, result, **info):
-    if result["status"] == "running" and result["epoch"] >= 10:
+    if result["status"] == "running" and result["epoch"] >= 5:
         os.kill(os.getpid(), signal.SIGSTOP)
 
 if __name__ == "__main__":
@@ -110,12 +111,12 @@ def test_a_study_whose_driver_is_killed_resumes_to_the_rows_of_a_quiet_run(drive
     storage = Storage(tmp_path).child("killed")
     process = subprocess.Popen([sys.executable, path, tmp_path], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status = os.waitpid(process.pid, os.WUNTRACED)
-    assert os.WIFSTOPPED(status), "the driver ended before a trial was half through"
+    assert os.WIFSTOPPED(status), "the driver ended before the trials had parted"
     workers = workers_of(process.pid)
     process.send_signal(signal.SIGKILL)
     process.wait()
     wait_until(lambda: not any(alive(pid) for pid in workers), "the orphaned workers to end")
-    assert 10 <= len(read_epochs(storage)) < 80
+    assert 5 <= len(read_epochs(storage)) < 80
     assert "running" in set(read_trials(storage).status)
     assert exact_rows(read_epochs(storage)).items() <= quiet.items()
 

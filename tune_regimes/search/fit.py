@@ -113,13 +113,12 @@ class Fitted:
 
     Attributes:
         progress: The last snapshot.
-        dropped: Whether Ray gave up trials that were to be started again; see `ProgressCallback`.
-        out_of_time: Whether the time budget ended it.
+        dropped: Whether Ray gave up trials that were to be started again, and there is time for it; see
+            `ProgressCallback`.
     """
 
     progress: Progress
     dropped: bool
-    out_of_time: bool
 
 
 def fit(search: Search, on_progress: Callable[[Progress], None] | None) -> Fitted:
@@ -168,7 +167,7 @@ def fit(search: Search, on_progress: Callable[[Progress], None] | None) -> Fitte
         raise mistake
     if switch.interrupted:
         raise StudyInterrupted(f"study {job.study!r} was interrupted; what is stored in {search.folder} can be resumed")
-    return Fitted(progress, bool(callback.dropped), switch.out_of_time)
+    return Fitted(progress, callback.dropped and not switch.out_of_time)
 
 
 @contextlib.contextmanager

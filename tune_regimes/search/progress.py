@@ -67,8 +67,8 @@ class ProgressCallback(Callback):
     Attributes:
         progress: What is known so far.
         ended_here: Config, status and reason of the trials whose end only the driver knows: pruned and failed ones.
-        dropped: Failed trials that Ray gave up although it had just decided to start them again. It counts the death of
-            a worker twice when it finds the worker dead while handing it the next trial, and the second count meets a
+        dropped: Whether Ray gave up a trial although it had just decided to start it again. It counts the death of a
+            worker twice when it finds the worker dead while handing it the next trial, and the second count meets a
             trial that waits, which to Ray is beyond recovery.
     """
 
@@ -87,7 +87,7 @@ class ProgressCallback(Callback):
         self._problems: Counter[str] = Counter()
         self._epochs: dict[str, int] = {}
         self.ended_here: dict[str, tuple[dict[str, Any], str, str]] = {}
-        self.dropped: set[str] = set()
+        self.dropped = False
         self._recovered: dict[str, int] = {}
         self._metric, self._mode = metric, mode
         self._switch, self._on_progress = switch, on_progress
@@ -152,8 +152,7 @@ class ProgressCallback(Callback):
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """Keep why a trial failed after its last retry, or that the event that fails it was to start it again."""
         name = trial_name(trial)
-        if self._recovered.get(name) == iteration:
-            self.dropped.add(name)
+        self.dropped |= self._recovered.get(name) == iteration
         self.ended_here[name] = (dict(trial.config), "failed", _why_failed(trial))
         self._count("failed", (trial.last_result or {}).get("epochs_ahead", 0))
 

@@ -45,7 +45,7 @@ def run_study(
             # Ray may drop trials that were to be started again: then once more, from what is stored by now.
             for _ in range(options.max_failures + 1):
                 fitted = fit(_search(study, folder, _in_time(options, gone), stored, concurrent, gone), on_progress)
-                if not fitted.dropped or fitted.out_of_time:
+                if not fitted.dropped:
                     break
                 gone, stored = fitted.progress, stored_trials(study, folder)
     return Results.load(folder.uri)
